@@ -1,0 +1,46 @@
+// Errors and checks. Two kinds of error exist:
+//   InputError  the user's file, deck or argument is wrong: the message names it, its value and what would be right;
+//   Error       everything else that goes wrong, with the place in the source.
+// Both are caught once, in main, which prints them with the rank and ends every rank.
+#pragma once
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace cheri {
+
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+class InputError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Throws Error("<file>:<line>: <message> (<condition> does not hold)").
+[[noreturn]] void fail(const char* condition, const char* file, int line, const std::string& message);
+
+}  // namespace cheri
+
+/// Always on. The message is streamed: CHERI_REQUIRE(n > 0, "n must be positive, and is " << n).
+#define CHERI_REQUIRE(condition, message)                                          \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      std::ostringstream cheri_message;                                            \
+      cheri_message << message;                                                    \
+      ::cheri::fail(#condition, __FILE__, __LINE__, cheri_message.str());          \
+    }                                                                              \
+  } while (false)
+
+/// The same for what a user has given: throws InputError with the message alone.
+#define CHERI_REQUIRE_INPUT(condition, message)                                    \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      std::ostringstream cheri_message;                                            \
+      cheri_message << message;                                                    \
+      throw ::cheri::InputError(cheri_message.str());                              \
+    }                                                                              \
+  } while (false)

@@ -1,0 +1,68 @@
+// Everything that decides a training run. A deck is read into it (deck.hpp), a checkpoint carries it as TOML.
+#pragma once
+
+#include "cheri/data/examples.hpp"
+#include "cheri/data/import.hpp"
+#include "cheri/nn/shape.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cheri::train {
+
+struct OptimiserConfig {
+  double muon_lr = 0.025;
+  double muon_weight_decay = 0.03;
+  double muon_momentum = 0.95;
+  double adam_lr = 0.001;
+  double adam_weight_decay = 0.0;
+  double adam_beta1 = 0.9;
+  double adam_beta2 = 0.999;
+  double adam_epsilon = 1e-8;
+  double lw_lr = 0.001;
+  double lw_weight_decay = 0.0;
+  double lw_momentum = 0.9;
+  double ema_decay = 0.999;
+  int warmup_epochs = 2;
+};
+
+struct CheckpointConfig {
+  double seconds = 60;     ///< wall time between checkpoints
+  std::int64_t steps = 0;  ///< also every so many steps; 0: by time alone
+  int keep = 3;            ///< the last K are kept (best and final besides)
+};
+
+struct TrainConfig {
+  std::string name = "cherimoya";
+  std::string directory;                           ///< of the run; empty: name
+
+  data::DataSpec data;
+  std::vector<std::string> training_chromosomes;
+  std::vector<std::string> validation_chromosomes;
+  std::vector<std::string> test_chromosomes;
+  std::optional<data::ImportSpec> import;          ///< files to import first, into data.path, where that does not exist
+
+  nn::ModelShape model;                            ///< signal_groups and n_controls come from the data
+  OptimiserConfig optimiser;
+  CheckpointConfig checkpoint;
+
+  int batch_size = 64;                             ///< global
+  int gradient_slices = 0;                         ///< 0: 8, or the largest divisor of batch_size below it
+  int max_epochs = 20;
+  std::int64_t min_total_steps = 20000;
+  int early_stopping = 0;                          ///< epochs without a better validation count Pearson; 0: off
+  double negative_ratio = 0.25;
+  bool reverse_complement = true;
+  std::optional<std::array<double, 2>> loss_weights;
+  std::uint64_t seed = 0;
+  double log_seconds = 10;                         ///< between progress lines in a batch log
+
+  /// Throws InputError, naming the key, for impossible values: overlapping chromosome splits, sizes below 1, slices that
+  /// do not divide the batch.
+  void check() const;
+  [[nodiscard]] int slices() const;                ///< gradient_slices with the default resolved
+};
+
+}  // namespace cheri::train
