@@ -49,12 +49,13 @@ class Model {
   void backward(const Exec& exec, const View<T**, Exec>& gradient_SP, const ModelOutput<T, Exec>& d_output,
                 const ModelInput<T, Exec>& input);
 
-  /// After backward: d_input(n, b, l), the gradient with respect to a one-hot input (N,4,L).
+  /// Once after backward: d_input(n, b, l), the gradient with respect to a one-hot input (N,4,L).
   void input_gradient(const Exec& exec, const View<T***, Exec>& d_input_N4L, const ModelInput<T, Exec>& input);
 
  private:
   void lay_out(Arena<Exec>& arena);
-  [[nodiscard]] View<const T***, Exec> block_input(int layer, int n) const;
+  [[nodiscard]] View<T***, Exec> features(int layer, int n) const;    ///< input of block `layer`
+  [[nodiscard]] View<T**, Exec> statistics(int layer, int n) const;
 
   ModelShape m_shape;
   ParameterTable m_table;
@@ -68,7 +69,7 @@ class Model {
   HeadWeights<T, Exec> m_heads;
   std::vector<View<T***, Exec>> m_features;   ///< input of block i; the last is the heads' input. Two in inference.
   std::vector<View<T**, Exec>> m_statistics;  ///< (N,2) mean and 1/sqrt(var + eps) of each block
-  View<T***, Exec> m_d_features[2];
+  View<T***, Exec> m_d_features;
   BlockScratch<T, Exec> m_scratch;
 };
 

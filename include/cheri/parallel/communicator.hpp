@@ -3,11 +3,12 @@
 
 #include "cheri/base/check.hpp"
 
+#include <mpi.h>
+
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include <mpi.h>
 
 #define CHERI_MPI_CHECK(call) ::cheri::parallel::check_mpi((call), #call, __FILE__, __LINE__)
 
@@ -16,7 +17,9 @@ namespace cheri::parallel {
 /// Throws Error with MPI's own text of the error code.
 void check_mpi(int code, const char* call, const char* file, int line);
 
-/// Initialises and finalises MPI; construct once, in main.
+/// Initialises and finalises MPI; construct once, in main, before Kokkos. MPI is called from the main thread alone. While
+/// an exception is on its way the destructor leaves MPI as it is: finalising waits for the other ranks, which may be
+/// waiting for this one. Whoever catches the exception calls abort_all.
 class MpiSession {
  public:
   MpiSession(int* argc, char*** argv);
@@ -25,7 +28,11 @@ class MpiSession {
   MpiSession& operator=(const MpiSession&) = delete;
 };
 
-/// A duplicate of MPI_COMM_WORLD whose errors come back as codes.
+/// Ends every rank of the run with `status` (not 0), whatever they are doing. A lone rank just exits, and MPI adds nothing
+/// to the message that the caller has printed.
+[[noreturn]] void abort_all(int status);
+
+/// A duplicate of MPI_COMM_WORLD whose errors come back as codes. Every call is collective.
 class Communicator {
  public:
   static Communicator world();
@@ -43,15 +50,20 @@ class Communicator {
   void broadcast(std::vector<std::byte>& bytes) const;
   void broadcast(std::string& text) const;
   [[nodiscard]] std::int64_t broadcast(std::int64_t value) const;
-  /// Every rank's values, in rank order, on every rank; any lengths.
+  /// Every rank's values, in rank order, on every rank; lengths may differ. Throws Error beyond 2^31 - 1 values in all.
   [[nodiscard]] std::vector<double> gather_all(const std::vector<double>& mine) const;
   [[nodiscard]] std::vector<float> gather_all(const std::vector<float>& mine) const;
   [[nodiscard]] double max(double value) const;
-  /// Throws InputError on every rank, naming the first rank that differs, if `value` is not the same on all.
+  /// Throws InputError on every rank if `value` is not the same on all: it names the first rank that differs from rank 0,
+  /// and shows the first line that differs on both.
   void require_equal(const std::string& what, const std::string& value) const;
 
  private:
   Communicator() = default;
+  void release() noexcept;
+  void broadcast_bytes(std::byte* bytes, std::size_t size, int from) const;
+  [[nodiscard]] std::string text_of_rank(const std::string& text, int from) const;
+
   MPI_Comm m_comm = MPI_COMM_NULL;
   int m_rank = 0;
   int m_size = 1;
