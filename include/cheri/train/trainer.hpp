@@ -1,0 +1,124 @@
+// The training loop: epochs of steps, validation, checkpoints; the same bits for any number of ranks and threads, and
+// whether or not it was interrupted.
+#pragma once
+
+#include "cheri/data/dataset.hpp"
+#include "cheri/nn/loss.hpp"
+#include "cheri/nn/model.hpp"
+#include "cheri/parallel/communicator.hpp"
+#include "cheri/parallel/reducer.hpp"
+#include "cheri/parallel/signals.hpp"
+#include "cheri/train/checkpoint.hpp"
+#include "cheri/train/config.hpp"
+#include "cheri/train/evaluate.hpp"
+#include "cheri/train/optimiser.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cheri::train {
+
+/// What a run tells while it goes on; all members optional, called on rank 0 only.
+struct Observer {
+  struct Step {
+    std::int64_t step, total_steps;   ///< steps done and to do, over the whole run
+    std::int64_t epoch, epochs;
+    double loss;                      ///< mixed, of this step
+    double seconds;                   ///< since the run (or its resumption) began
+    std::int64_t steps_here;          ///< done since then
+  };
+  std::function<void(const Step&)> step;
+  std::function<void(const LogRow&)> epoch;
+  std::function<void(const std::string&)> message;
+};
+
+enum class Outcome { finished, interrupted };
+
+/// One run on this rank's share. Constructed once; run() once.
+class Trainer {
+ public:
+  /// Reads the data and takes all memory. `from` is a checkpoint of the same model and recipe to go on from.
+  Trainer(const parallel::Communicator& communicator, const parallel::StopSignals& signals, const TrainConfig& config,
+          const std::optional<Checkpoint>& from, Observer observer);
+
+  /// Trains to the end, or until a stop signal: then the step is finished and a checkpoint written.
+  Outcome run();
+
+  /// The state after the last step, on the host.
+  [[nodiscard]] TrainState state() const;
+
+  [[nodiscard]] const nn::ModelShape& shape() const { return m_model.shape(); }
+  [[nodiscard]] std::int64_t steps_per_epoch() const { return m_steps_per_epoch; }
+  [[nodiscard]] std::int64_t total_steps() const { return m_steps_per_epoch * m_epochs; }
+  [[nodiscard]] std::size_t bytes() const;   ///< of device memory taken by this rank
+
+  /// One optimiser step on the entries [first, first + batch) of an epoch's order; returns the mixed loss.
+  double step(const std::vector<data::Draw>& order, std::int64_t first);
+
+ private:
+  void lay_out(Arena<Device>& arena);
+  void load_state(const std::optional<Checkpoint>& from);
+
+  // The lines of a step.
+  void draw_batch(const std::vector<data::Draw>& order, std::int64_t first);
+  void average_counts();
+  void gather_pass(int pass);
+  void forward_pass();
+  void backward_pass(int pass);
+  void raise_flags();
+  double read_exchange();
+  void require_finite(double loss);
+
+  void finish_epoch();
+  void validate(LogRow& row);
+  void save_checkpoint();
+  void save_model(const std::string& name);
+  void write_log() const;
+  void observe(double loss) const;
+  void tell(const std::string& message) const;
+  [[nodiscard]] Checkpoint checkpoint() const;
+
+  const parallel::Communicator* m_communicator;
+  const parallel::StopSignals* m_signals;
+  TrainConfig m_config;
+  Observer m_observer;
+  Device m_exec;
+
+  data::ExampleSet m_training, m_validation;   ///< loci and counts; their sequences and signals are in the data sets
+  data::Dataset<Device> m_training_data, m_validation_data;
+  int m_slices, m_slice_size;               ///< of the global batch; examples of a slice
+  int m_local_slices, m_pass_slices;        ///< of this rank; of one pass through the model
+  std::int64_t m_steps_per_epoch, m_epochs;
+  Schedule m_schedule;
+
+  nn::Model<float, Device> m_model;
+  Optimiser<Device> m_optimiser;
+  parallel::Reducer<Device> m_reducer;
+  Predictor m_predictor;
+
+  // A row of gradients: the parameters, then what rides along.
+  std::int64_t m_losses_at, m_flags_at, m_row_length;
+  Parameters<Device> m_parameters;
+  Arena<Device> m_arena;
+  View<float**, Device> m_rows_SQ;
+  View<float*, Device> m_total_Q;
+  View<data::Draw*, Device> m_draws;           ///< of this rank's part of the batch
+  HostView<data::Draw*> m_draws_host;
+  HostView<float*> m_head_host, m_tail_host;   ///< of the total: gradients of the loss weights; losses and flags
+  HostView<float*> m_weights_host;             ///< lw0 and lw1
+  data::Batch<Device> m_batch;                 ///< of one pass
+  nn::ModelOutput<float, Device> m_output;
+  nn::LossBuffers<float, Device> m_loss;
+  View<double*, Device> m_mean_counts_G;
+  HostView<double**> m_counts_host;
+  HostView<double*> m_mean_counts_host;
+
+  TrainState m_state;                        ///< scalars and log; the buffers are filled by state()
+  double m_started = 0, m_saved = 0;         ///< seconds on the monotonic clock
+  std::int64_t m_steps_here = 0;
+  bool m_stop = false, m_save = false;       ///< what the last exchange asked for, the same on every rank
+};
+
+}  // namespace cheri::train

@@ -1,0 +1,407 @@
+#include "cheri/train/trainer.hpp"
+
+#include "cheri/base/check.hpp"
+#include "cheri/base/files.hpp"
+#include "cheri/train/deck.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+
+namespace cheri::train {
+namespace {
+
+// What rides on the exchange of gradients, behind the losses.
+constexpr int stop_flag = 0, save_flag = 1, n_flags = 2;
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+data::ExampleSet read_split(const TrainConfig& config, const std::vector<std::string>& chromosomes, bool training) {
+  return data::read_examples(config.data, {chromosomes, training ? config.data.windows.max_jitter : 0, training});
+}
+
+/// Frees what a Dataset holds a copy of.
+data::ExampleSet& keep_loci(data::ExampleSet& examples) {
+  examples.codes = {};
+  examples.signal.bytes = {};
+  examples.control.bytes = {};
+  return examples;
+}
+
+nn::ModelShape shape_of(const TrainConfig& config, const data::ExampleSet& examples) {
+  nn::ModelShape shape = config.model;
+  shape.signal_groups = examples.signal_groups();
+  shape.n_controls = examples.n_controls();
+  shape.in_window = config.data.windows.in_window;
+  shape.out_window = config.data.windows.out_window;
+  return shape;
+}
+
+data::SamplerSpec sampler_of(const TrainConfig& config, const data::ExampleSet& training) {
+  return {config.seed,          training.n_peaks,   training.n_negatives, config.negative_ratio,
+          training.max_jitter, config.reverse_complement};
+}
+
+/// Slices of one pass through the model. A GPU takes all; cores take the fewest which give every thread two parts of work,
+/// since the memory of a pass grows with it. No influence on the result.
+int slices_of_pass(int local_slices) {
+  if (has_separate_device) return local_slices;
+  constexpr int parts_of_a_slice = 16, parts_of_a_thread = 2;
+  int slices = 1;
+  while (slices < local_slices &&
+         (slices * parts_of_a_slice < parts_of_a_thread * Device().concurrency() || local_slices % slices != 0)) {
+    ++slices;
+  }
+  return slices;
+}
+
+template <class From>
+std::vector<float> to_host(const From& view) {
+  std::vector<float> values(view.extent(0));
+  Kokkos::deep_copy(HostView<float*>(values.data(), values.size()), view);
+  return values;
+}
+
+template <class To>
+void to_device(const To& view, const std::vector<float>& values, const char* name) {
+  CHERI_REQUIRE_INPUT(values.size() == view.extent(0), "the checkpoint's " << name << " have " << values.size()
+                                                                          << " elements, the model " << view.extent(0));
+  Kokkos::deep_copy(view, HostView<const float*>(values.data(), values.size()));
+}
+
+}  // namespace
+
+Trainer::Trainer(const parallel::Communicator& communicator, const parallel::StopSignals& signals, const TrainConfig& config,
+                 const std::optional<Checkpoint>& from, Observer observer)
+    : m_communicator(&communicator),
+      m_signals(&signals),
+      m_config(config),
+      m_observer(std::move(observer)),
+      m_training(read_split(config, config.training_chromosomes, true)),
+      m_validation(read_split(config, config.validation_chromosomes, false)),
+      m_training_data(m_training),
+      m_validation_data(m_validation),
+      m_slices(config.slices()),
+      m_slice_size(config.batch_size / m_slices),
+      m_local_slices(m_slices / communicator.size()),
+      m_pass_slices(slices_of_pass(m_local_slices)),
+      m_model(shape_of(config, m_training), m_pass_slices * m_slice_size, m_slice_size, nn::Model<float, Device>::Mode::training),
+      m_optimiser(m_model.table(), config.optimiser),
+      m_reducer(communicator, m_slices, m_model.table().size() + 2 * m_model.shape().n_groups() + n_flags),
+      m_predictor(m_model.shape(), m_validation, m_validation_data, m_model.capacity()),
+      m_losses_at(m_model.table().size()),
+      m_flags_at(m_losses_at + 2 * m_model.shape().n_groups()),
+      m_row_length(m_flags_at + n_flags) {
+  keep_loci(m_training);
+  keep_loci(m_validation);
+  const auto draws = static_cast<std::int64_t>(data::epoch_order(sampler_of(m_config, m_training), 0).size());
+  m_steps_per_epoch = draws / m_config.batch_size;
+  CHERI_REQUIRE_INPUT(m_steps_per_epoch >= 1, "an epoch of " << draws << " examples is less than one batch of "
+                                                             << m_config.batch_size << ": more peaks or a smaller batch_size");
+  const std::int64_t counted = (draws + m_config.batch_size - 1) / m_config.batch_size;
+  m_epochs = std::max<std::int64_t>(m_config.max_epochs, (m_config.min_total_steps + counted - 1) / counted);
+  const std::int64_t warmup = m_config.optimiser.warmup_epochs;
+  m_schedule = {warmup * counted, counted * std::max<std::int64_t>(1, m_epochs - warmup)};
+
+  Arena<Device> measure;
+  lay_out(measure);
+  m_arena = Arena<Device>("cheri::train::Trainer", measure.bytes());
+  lay_out(m_arena);
+  m_batch = m_training_data.make_batch(m_model.capacity());
+  const auto groups = static_cast<std::size_t>(m_model.shape().n_groups());
+  m_draws_host = HostView<data::Draw*>("cheri::train::draws", m_draws.extent(0));
+  m_head_host = HostView<float*>("cheri::train::head", groups);
+  m_tail_host = HostView<float*>("cheri::train::tail", 2 * groups + n_flags);
+  m_weights_host = HostView<float*>("cheri::train::loss_weights", 2 * groups);
+  m_counts_host = HostView<double**>("cheri::train::counts", static_cast<std::size_t>(m_model.capacity()), groups);
+  m_mean_counts_host = HostView<double*>("cheri::train::mean_counts", groups);
+  load_state(from);
+}
+
+void Trainer::lay_out(Arena<Device>& arena) {
+  const nn::ModelShape& shape = m_model.shape();
+  const auto capacity = static_cast<std::size_t>(m_model.capacity());
+  const auto row = static_cast<std::size_t>(m_row_length);
+  m_parameters.lay_out(arena, m_model.table().size());
+  m_rows_SQ = arena.take<View<float**, Device>>("gradient_rows", static_cast<std::size_t>(m_local_slices), row);
+  m_total_Q = arena.take<View<float*, Device>>("gradient", row);
+  m_draws = arena.take<View<data::Draw*, Device>>("draws", static_cast<std::size_t>(m_local_slices * m_slice_size));
+  m_output.logits_NTW = arena.take<View<float***, Device>>("logits", capacity, static_cast<std::size_t>(shape.n_tracks()),
+                                                           static_cast<std::size_t>(shape.out_window));
+  m_output.log_counts_NG =
+      arena.take<View<float**, Device>>("log_counts", capacity, static_cast<std::size_t>(shape.n_groups()));
+  m_mean_counts_G = arena.take<View<double*, Device>>("mean_counts", static_cast<std::size_t>(shape.n_groups()));
+  m_loss.lay_out(arena, shape, m_model.capacity());
+}
+
+void Trainer::load_state(const std::optional<Checkpoint>& from) {
+  if (!from) {
+    const auto initial = nn::initial_parameters(m_model.table(), m_config.seed);
+    Kokkos::deep_copy(m_parameters.values, initial);
+    Kokkos::deep_copy(m_parameters.ema, initial);
+    Kokkos::deep_copy(m_parameters.moment1, 0.0f);
+    Kokkos::deep_copy(m_parameters.moment2, 0.0f);
+    m_state.epoch_losses.assign(static_cast<std::size_t>(2 * m_model.shape().n_groups()), 0);
+    return;
+  }
+  CHERI_REQUIRE_INPUT(from->shape == m_model.shape(), "the checkpoint is of another model than the deck describes");
+  m_state = from->state;
+  to_device(m_parameters.values, m_state.parameters, "parameters");
+  to_device(m_parameters.ema, m_state.ema, "ema");
+  to_device(m_parameters.moment1, m_state.moment1, "first moments");
+  to_device(m_parameters.moment2, m_state.moment2, "second moments");
+  if (from->config != to_toml(m_config)) tell("the deck differs from the one the checkpoint was written with");
+}
+
+// ---- a step ------------------------------------------------------------------------------------------------------------
+
+double Trainer::step(const std::vector<data::Draw>& order, std::int64_t first) {
+  draw_batch(order, first);
+  m_model.load(m_exec, m_parameters.values);
+  average_counts();
+  for (int pass = 0; pass < m_local_slices / m_pass_slices; ++pass) {
+    gather_pass(pass);
+    forward_pass();
+    backward_pass(pass);
+  }
+  raise_flags();
+  m_reducer.sum(m_exec, m_total_Q, m_rows_SQ);
+  const double loss = read_exchange();
+  require_finite(loss);
+  m_optimiser.update(m_exec, m_parameters, m_total_Q, learning_rates(m_config.optimiser, m_schedule, m_state.step), m_state.step,
+                     m_state.loss_weights_frozen);
+  m_optimiser.update_ema(m_exec, m_parameters);
+  ++m_state.step;
+  ++m_state.epoch_step;
+  ++m_steps_here;
+  return loss;
+}
+
+/// This rank's contiguous part of the global batch.
+void Trainer::draw_batch(const std::vector<data::Draw>& order, std::int64_t first) {
+  const auto n = static_cast<std::int64_t>(m_draws_host.extent(0));
+  const auto begin = order.begin() + first + m_communicator->rank() * n;
+  std::copy(begin, begin + n, m_draws_host.data());
+  Kokkos::deep_copy(m_exec, m_draws, m_draws_host);
+}
+
+/// With given loss weights the profile loss is divided by the mean counts of the global batch: gathered example by example.
+void Trainer::average_counts() {
+  if (!m_config.loss_weights) return;
+  const std::size_t groups = m_mean_counts_G.extent(0);
+  std::vector<double> mine;
+  for (int pass = 0; pass < m_local_slices / m_pass_slices; ++pass) {
+    gather_pass(pass);
+    nn::group_counts<float, Device>(m_exec, m_loss, m_batch.signal_NTW, m_model.shape().signal_groups);
+    Kokkos::deep_copy(m_exec, m_counts_host, m_loss.counts_NG);
+    m_exec.fence("cheri::train::average_counts");
+    mine.insert(mine.end(), m_counts_host.data(), m_counts_host.data() + m_counts_host.size());
+  }
+  const std::vector<double> all = m_communicator->gather_all(mine);
+  Kokkos::deep_copy(m_mean_counts_host, 0.0);
+  for (std::size_t i = 0; i < all.size(); ++i) m_mean_counts_host(i % groups) += all[i] / m_config.batch_size;
+  Kokkos::deep_copy(m_exec, m_mean_counts_G, m_mean_counts_host);
+}
+
+void Trainer::gather_pass(int pass) {
+  const int n = m_model.capacity();
+  m_training_data.gather(m_exec, m_batch, Kokkos::subview(m_draws, std::make_pair(pass * n, (pass + 1) * n)));
+}
+
+void Trainer::forward_pass() {
+  m_model.forward(m_exec, m_output, {m_batch.codes_NL, m_batch.control_NKL});
+  nn::group_counts<float, Device>(m_exec, m_loss, m_batch.signal_NTW, m_model.shape().signal_groups);
+}
+
+/// Losses and gradients of the pass's slices; the predictions become their gradients.
+void Trainer::backward_pass(int pass) {
+  const auto rows = Kokkos::subview(m_rows_SQ, std::make_pair(pass * m_pass_slices, (pass + 1) * m_pass_slices), Kokkos::ALL);
+  const nn::GradientRows<float, Device> gradient{rows, m_slice_size};
+  const nn::LossMixture mixture{m_config.loss_weights, !m_state.loss_weights_frozen};
+  nn::mixture_loss<float, Device>(m_exec, gradient, m_losses_at, m_output.logits_NTW, m_output.log_counts_NG,
+                                  m_batch.signal_NTW, m_loss, m_parameters.values, m_mean_counts_G,
+                                  m_model.shape().signal_groups, mixture, m_config.batch_size);
+  m_model.backward(m_exec, rows, m_output, {m_batch.codes_NL, m_batch.control_NKL});
+}
+
+/// A stop signal on any rank, and rank 0's wish to save, travel with the gradients: all ranks learn of them in the same step.
+void Trainer::raise_flags() {
+  const bool due = m_communicator->root() && (seconds_now() - m_saved >= m_config.checkpoint.seconds ||
+                                              (m_config.checkpoint.steps > 0 &&
+                                               (m_state.step + 1) % m_config.checkpoint.steps == 0));
+  const float stop = m_signals->requested() ? 1 : 0;
+  const float save = due ? 1 : 0;
+  const auto rows = m_rows_SQ;
+  const std::int64_t at = m_flags_at;
+  Kokkos::parallel_for(
+      "cheri::train::raise_flags", Kokkos::RangePolicy<Device>(m_exec, 0, m_local_slices), KOKKOS_LAMBDA(const int s) {
+        rows(s, at + stop_flag) = s == 0 ? stop : 0;
+        rows(s, at + save_flag) = s == 0 ? save : 0;
+      });
+}
+
+/// Losses, flags and the gradient of lw0 from the exchanged total; returns the mixed loss.
+double Trainer::read_exchange() {
+  const auto groups = static_cast<std::int64_t>(m_head_host.extent(0));
+  Kokkos::deep_copy(m_exec, m_head_host, Kokkos::subview(m_total_Q, std::make_pair(std::int64_t{0}, groups)));
+  Kokkos::deep_copy(m_exec, m_tail_host, Kokkos::subview(m_total_Q, std::make_pair(m_losses_at, m_row_length)));
+  Kokkos::deep_copy(m_exec, m_weights_host,
+                    Kokkos::subview(m_parameters.values, std::make_pair(std::int64_t{0}, 2 * groups)));
+  m_exec.fence("cheri::train::read_exchange");
+
+  double loss = 0, lw0_gradient = 0;
+  for (std::int64_t i = 0; i < 2 * groups; ++i) {
+    const auto value = static_cast<double>(m_tail_host(i));
+    const auto weight = static_cast<double>(m_weights_host(i));
+    m_state.epoch_losses[static_cast<std::size_t>(i)] += value;
+    if (m_config.loss_weights) {
+      loss += (*m_config.loss_weights)[i < groups ? 0 : 1] * value;
+    } else {
+      loss += value / (2 * weight * weight) + (m_state.loss_weights_frozen ? 0 : std::pow(std::log(weight), 2));
+    }
+    if (i < groups) lw0_gradient += std::abs(static_cast<double>(m_head_host(i))) / static_cast<double>(groups);
+  }
+  m_state.lw0_gradient = lw0_gradient;
+  m_stop = m_tail_host(2 * groups + stop_flag) > 0;
+  m_save = m_tail_host(2 * groups + save_flag) > 0;
+  return loss;
+}
+
+/// The parameters are still those before the step: they are saved before the run ends.
+void Trainer::require_finite(double loss) {
+  if (std::isfinite(loss)) return;
+  for (double& sum : m_state.epoch_losses) sum = 0;
+  save_checkpoint();
+  m_communicator->barrier();   // no rank ends the others before the checkpoint is whole
+  throw Error("the loss is " + std::to_string(loss) + " in step " + std::to_string(m_state.step + 1) +
+              ": lower the learning rates, or look for extreme values in the data; the state before the step is in " +
+              list_checkpoints(m_config.directory).back());
+}
+
+// ---- epochs ------------------------------------------------------------------------------------------------------------
+
+Outcome Trainer::run() {
+  m_started = m_saved = seconds_now();
+  while (!m_state.finished) {
+    const std::vector<data::Draw> order = data::epoch_order(sampler_of(m_config, m_training), m_state.epoch);
+    while (m_state.epoch_step < m_steps_per_epoch) {
+      const double begun = seconds_now();
+      const double loss = step(order, m_state.epoch_step * m_config.batch_size);
+      m_state.epoch_seconds += seconds_now() - begun;
+      observe(loss);
+      if (m_stop || m_save) save_checkpoint();
+      if (m_stop) return Outcome::interrupted;
+    }
+    finish_epoch();
+  }
+  save_checkpoint();
+  save_model("final.h5");
+  return Outcome::finished;
+}
+
+void Trainer::finish_epoch() {
+  const auto groups = static_cast<std::size_t>(m_model.shape().n_groups());
+  const double scale = 1.0 / static_cast<double>(m_steps_per_epoch) / static_cast<double>(groups);
+  const auto middle = m_state.epoch_losses.begin() + static_cast<std::ptrdiff_t>(groups);
+  LogRow row;
+  row.epoch = m_state.epoch;
+  row.iteration = m_state.step;
+  row.training_time = m_state.epoch_seconds;
+  row.training_mnll = scale * std::accumulate(m_state.epoch_losses.begin(), middle, 0.0);
+  row.training_count_mse = scale * std::accumulate(middle, m_state.epoch_losses.end(), 0.0);
+  validate(row);
+
+  const double metric = std::isnan(row.validation_count_pearson) ? 0 : row.validation_count_pearson;
+  row.saved = m_state.best_epoch < 0 || metric > m_state.best_metric;
+  m_state.epochs_without_better = row.saved ? 0 : m_state.epochs_without_better + 1;
+  if (row.saved) {
+    m_state.best_metric = metric;
+    m_state.best_epoch = m_state.epoch;
+  }
+  if (m_state.lw0_gradient < 1) m_state.loss_weights_frozen = true;
+  m_state.log.push_back(row);
+  ++m_state.epoch;
+  m_state.epoch_step = 0;
+  m_state.epoch_seconds = 0;
+  for (double& sum : m_state.epoch_losses) sum = 0;
+  m_state.finished = m_state.epoch >= m_epochs ||
+                     (m_config.early_stopping > 0 && m_state.epochs_without_better >= m_config.early_stopping);
+  if (row.saved) save_model("best.h5");
+  write_log();
+  if (m_observer.epoch && m_communicator->root()) m_observer.epoch(row);
+}
+
+/// With the moving average of the parameters.
+void Trainer::validate(LogRow& row) {
+  const double begun = seconds_now();
+  m_model.load(m_exec, m_parameters.ema);
+  const SplitScores scores = m_predictor.score(m_exec, *m_communicator, m_model);
+  const GroupMetrics mean = summarise(scores).mean;
+  row.validation_mnll = mean.profile_mnll;
+  row.validation_profile_pearson = mean.profile_pearson;
+  row.validation_count_pearson = mean.count_pearson;
+  row.validation_count_mse = mean.count_mse;
+  row.validation_count_pearson_all = mean.count_pearson_all;
+  row.validation_count_mse_all = mean.count_mse_all;
+  row.validation_auroc = mean.auroc;
+  row.validation_auprc = mean.auprc;
+  row.validation_time = seconds_now() - begun;
+}
+
+// ---- what is written ---------------------------------------------------------------------------------------------------
+
+TrainState Trainer::state() const {
+  TrainState state = m_state;
+  state.parameters = to_host(m_parameters.values);
+  state.ema = to_host(m_parameters.ema);
+  state.moment1 = to_host(m_parameters.moment1);
+  state.moment2 = to_host(m_parameters.moment2);
+  return state;
+}
+
+Checkpoint Trainer::checkpoint() const {
+  return {m_model.shape(), to_toml(m_config),
+          "cheri on " + std::string(Device::name()) + ", " + std::to_string(m_communicator->size()) + " ranks of " +
+              std::to_string(Device().concurrency()) + " threads",
+          state()};
+}
+
+void Trainer::save_checkpoint() {
+  m_saved = seconds_now();
+  if (!m_communicator->root()) return;
+  const auto folder = std::filesystem::path(m_config.directory) / "checkpoints";
+  std::filesystem::create_directories(folder);
+  std::string digits = std::to_string(m_state.step);
+  digits.insert(0, digits.size() < 12 ? 12 - digits.size() : 0, '0');
+  write_checkpoint((folder / ("step-" + digits + ".h5")).string(), checkpoint());
+  prune_checkpoints(m_config.directory, m_config.checkpoint.keep);
+}
+
+void Trainer::save_model(const std::string& name) {
+  if (!m_communicator->root()) return;
+  write_checkpoint((std::filesystem::path(m_config.directory) / name).string(), checkpoint());
+}
+
+void Trainer::write_log() const {
+  if (!m_communicator->root()) return;
+  write_text_file((std::filesystem::path(m_config.directory) / "log.tsv").string(), log_table(m_state.log));
+}
+
+void Trainer::observe(double loss) const {
+  if (!m_observer.step || !m_communicator->root()) return;
+  m_observer.step({m_state.step, total_steps(), m_state.epoch, m_epochs, loss, seconds_now() - m_started, m_steps_here});
+}
+
+void Trainer::tell(const std::string& message) const {
+  if (m_observer.message && m_communicator->root()) m_observer.message(message);
+}
+
+std::size_t Trainer::bytes() const {
+  return m_training_data.bytes() + m_validation_data.bytes() + m_model.bytes() + m_arena.bytes();
+}
+
+}  // namespace cheri::train
