@@ -1,0 +1,175 @@
+#include "cheri/parallel/communicator.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <limits>
+#include <numeric>
+#include <sstream>
+#include <utility>
+
+namespace cheri::parallel {
+
+namespace {
+
+constexpr std::size_t max_message = std::size_t{1} << 30;  // MPI counts are int
+
+/// The first line of two texts that differs, as "rank 0 has "x", rank 2 has "y"".
+std::string first_difference(const std::string& root, const std::string& other, int other_rank) {
+  std::istringstream root_lines(root);
+  std::istringstream other_lines(other);
+  std::string root_line;
+  std::string other_line;
+  while (root_line == other_line && (root_lines || other_lines)) {
+    if (!std::getline(root_lines, root_line)) root_line.clear();
+    if (!std::getline(other_lines, other_line)) other_line.clear();
+  }
+  return "rank 0 has \"" + root_line + "\", rank " + std::to_string(other_rank) + " has \"" + other_line + "\"";
+}
+
+template <class T>
+std::vector<T> gather_all_values(const std::vector<T>& mine, MPI_Datatype type, const Communicator& communicator) {
+  const auto n_ranks = static_cast<std::size_t>(communicator.size());
+  const std::int64_t my_count = static_cast<std::int64_t>(mine.size());
+  std::vector<std::int64_t> counts(n_ranks);
+  CHERI_MPI_CHECK(MPI_Allgather(&my_count, 1, MPI_INT64_T, counts.data(), 1, MPI_INT64_T, communicator.handle()));
+  const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  CHERI_REQUIRE(total <= std::numeric_limits<int>::max(), "one gather takes at most 2^31 - 1 values, not " << total);
+
+  const std::vector<int> int_counts(counts.begin(), counts.end());
+  std::vector<int> offsets(n_ranks);
+  std::exclusive_scan(int_counts.begin(), int_counts.end(), offsets.begin(), 0);
+  std::vector<T> all(static_cast<std::size_t>(total));
+  CHERI_MPI_CHECK(MPI_Allgatherv(mine.data(), static_cast<int>(mine.size()), type, all.data(), int_counts.data(),
+                                 offsets.data(), type, communicator.handle()));
+  return all;
+}
+
+}  // namespace
+
+void check_mpi(int code, const char* call, const char* file, int line) {
+  if (code == MPI_SUCCESS) return;
+  std::array<char, MPI_MAX_ERROR_STRING> text{};
+  int length = 0;
+  if (MPI_Error_string(code, text.data(), &length) != MPI_SUCCESS) length = 0;
+  fail(call, file, line, "MPI error " + std::to_string(code) + ": " + std::string(text.data(), static_cast<std::size_t>(length)));
+}
+
+MpiSession::MpiSession(int* argc, char*** argv) {
+  int provided = MPI_THREAD_SINGLE;
+  CHERI_MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
+  CHERI_REQUIRE(provided >= MPI_THREAD_FUNNELED, "this MPI library cannot be used in a program with threads");
+}
+
+MpiSession::~MpiSession() {
+  if (std::uncaught_exceptions() == 0) MPI_Finalize();
+}
+
+void abort_all(int status) {
+  std::fflush(nullptr);
+  int initialised = 0;
+  int finalised = 0;
+  MPI_Initialized(&initialised);
+  MPI_Finalized(&finalised);
+  if (initialised != 0 && finalised == 0) {
+    int size = 1;
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    if (size > 1) MPI_Abort(MPI_COMM_WORLD, status);
+    MPI_Finalize();
+  }
+  std::_Exit(status);
+}
+
+Communicator Communicator::world() {
+  Communicator communicator;
+  CHERI_MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &communicator.m_comm));
+  CHERI_MPI_CHECK(MPI_Comm_set_errhandler(communicator.m_comm, MPI_ERRORS_RETURN));
+  CHERI_MPI_CHECK(MPI_Comm_rank(communicator.m_comm, &communicator.m_rank));
+  CHERI_MPI_CHECK(MPI_Comm_size(communicator.m_comm, &communicator.m_size));
+  return communicator;
+}
+
+void Communicator::release() noexcept {
+  if (m_comm != MPI_COMM_NULL && std::uncaught_exceptions() == 0) MPI_Comm_free(&m_comm);  // collective, as finalising
+  m_comm = MPI_COMM_NULL;
+}
+
+Communicator::~Communicator() { release(); }
+
+Communicator::Communicator(Communicator&& other) noexcept
+    : m_comm(std::exchange(other.m_comm, MPI_COMM_NULL)), m_rank(other.m_rank), m_size(other.m_size) {}
+
+Communicator& Communicator::operator=(Communicator&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  m_comm = std::exchange(other.m_comm, MPI_COMM_NULL);
+  m_rank = other.m_rank;
+  m_size = other.m_size;
+  return *this;
+}
+
+void Communicator::barrier() const { CHERI_MPI_CHECK(MPI_Barrier(m_comm)); }
+
+void Communicator::broadcast_bytes(std::byte* bytes, std::size_t size, int from) const {
+  for (std::size_t begin = 0; begin < size; begin += max_message) {
+    const int count = static_cast<int>(std::min(max_message, size - begin));
+    CHERI_MPI_CHECK(MPI_Bcast(bytes + begin, count, MPI_BYTE, from, m_comm));
+  }
+}
+
+std::int64_t Communicator::broadcast(std::int64_t value) const {
+  CHERI_MPI_CHECK(MPI_Bcast(&value, 1, MPI_INT64_T, 0, m_comm));
+  return value;
+}
+
+void Communicator::broadcast(std::vector<std::byte>& bytes) const {
+  bytes.resize(static_cast<std::size_t>(broadcast(static_cast<std::int64_t>(bytes.size()))));
+  broadcast_bytes(bytes.data(), bytes.size(), 0);
+}
+
+void Communicator::broadcast(std::string& text) const { text = text_of_rank(text, 0); }
+
+std::string Communicator::text_of_rank(const std::string& text, int from) const {
+  std::int64_t size = static_cast<std::int64_t>(text.size());
+  CHERI_MPI_CHECK(MPI_Bcast(&size, 1, MPI_INT64_T, from, m_comm));
+  std::string result = text;
+  result.resize(static_cast<std::size_t>(size));
+  broadcast_bytes(reinterpret_cast<std::byte*>(result.data()), result.size(), from);
+  return result;
+}
+
+std::vector<double> Communicator::gather_all(const std::vector<double>& mine) const {
+  return gather_all_values(mine, MPI_DOUBLE, *this);
+}
+
+std::vector<float> Communicator::gather_all(const std::vector<float>& mine) const {
+  return gather_all_values(mine, MPI_FLOAT, *this);
+}
+
+double Communicator::max(double value) const {
+  double largest = value;
+  CHERI_MPI_CHECK(MPI_Allreduce(&value, &largest, 1, MPI_DOUBLE, MPI_MAX, m_comm));
+  return largest;
+}
+
+void Communicator::require_equal(const std::string& what, const std::string& value) const {
+  const std::string of_root = text_of_rank(value, 0);
+  const int differs_at = value == of_root ? m_size : m_rank;
+  int first = m_size;
+  CHERI_MPI_CHECK(MPI_Allreduce(&differs_at, &first, 1, MPI_INT, MPI_MIN, m_comm));
+  if (first == m_size) return;
+  const std::string of_first = text_of_rank(value, first);
+  throw InputError(what + " must be the same on every rank: " + first_difference(of_root, of_first, first));
+}
+
+Range range_of_rank(std::int64_t n, int rank, int n_ranks) {
+  CHERI_REQUIRE(n >= 0 && rank >= 0 && rank < n_ranks, "rank " << rank << " of " << n_ranks << " cannot own a part of " << n);
+  const std::int64_t shortest = n / n_ranks;
+  const std::int64_t n_longer = n % n_ranks;
+  const std::int64_t begin = rank * shortest + std::min<std::int64_t>(rank, n_longer);
+  return {begin, begin + shortest + (rank < n_longer ? 1 : 0)};
+}
+
+}  // namespace cheri::parallel
