@@ -14,9 +14,12 @@ struct LogRow {
   double validation_mnll = 0, validation_profile_pearson = 0, validation_count_pearson = 0, validation_count_mse = 0;
   double validation_count_pearson_all = 0, validation_count_mse_all = 0, validation_auroc = 0, validation_auprc = 0;
   bool saved = false;
+
+  bool operator==(const LogRow&) const = default;
 };
 
-/// The whole file, header and rows, tab-separated.
+/// The whole file, header and rows, tab-separated: eight significant digits, "nan" where a value has no meaning, and
+/// "Saved?" as True or False.
 std::string log_table(const std::vector<LogRow>& rows);
 
 }  // namespace cheri::train

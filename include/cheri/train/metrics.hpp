@@ -18,7 +18,8 @@ struct LocusScores {
   View<double**, Exec> log_counts_NG;       ///< log(1 + observed counts of the group)
 };
 
-/// One launch over (example, track) and (example, group); sums in double, in a fixed order.
+/// Scores the N examples of `predicted` and signal_NTW; sums in double, in an order that neither threads nor N change. The
+/// bits of a locus are the same on every run on one kind of device. Throws Error if the shapes disagree.
 template <class Exec>
 void score_loci(const Exec& exec, const LocusScores<Exec>& scores, const nn::ModelOutput<float, Exec>& predicted,
                 const View<const float***, Exec>& signal_NTW, const std::vector<int>& signal_groups);
@@ -35,26 +36,35 @@ struct SplitScores {
 };
 
 struct GroupMetrics {
-  double profile_pearson = 0, profile_mnll = 0, profile_jsd = 0;
+  double profile_pearson = 0, profile_mnll = 0, profile_jsd = 0;             ///< means over peaks (and channels)
   double count_pearson = 0, count_spearman = 0, count_mse = 0;               ///< over peaks
   double count_pearson_all = 0, count_mse_all = 0;                           ///< over peaks and negatives
-  double auroc = 0, auprc = 0;                                               ///< peaks against negatives
+  double auroc = 0, auprc = 0;                                               ///< predicted counts, peaks against negatives
 };
 
 struct Metrics {
   std::vector<GroupMetrics> groups;
-  GroupMetrics mean;                     ///< over groups
+  GroupMetrics mean;                     ///< over groups; NaN where a group's is NaN
 };
 
-/// Profile metrics over peaks (as the public package's validation does); see spec.md. NaN where a metric has no meaning
-/// (no negatives, a constant), never an error.
+/// Profile metrics over peaks, as the public package's validation does; channels without counts are left out of the JSD.
+/// NaN where a metric has no meaning (no peaks, no negatives, a constant), never an error; throws Error if the sizes of the
+/// arrays disagree.
 Metrics summarise(const SplitScores& scores);
 
+/// What decides which epoch is best: the mean over groups of the count Pearson over peaks, with NaN as 0.
+double selection_score(const Metrics& metrics);
+
+// Of two lists of equal length; NaN if a value is NaN.
 double pearson(const std::vector<double>& x, const std::vector<double>& y);    ///< NaN if either is constant
 double spearman(const std::vector<double>& x, const std::vector<double>& y);   ///< average ranks for ties
-double auroc(const std::vector<double>& score, const std::vector<bool>& positive);  ///< ties count half
-double auprc(const std::vector<double>& score, const std::vector<bool>& positive);  ///< average precision
+/// The chance that a positive scores above a negative, ties counting half; NaN without positives or negatives.
+double auroc(const std::vector<double>& score, const std::vector<bool>& positive);
+/// Average precision: the sum over distinct thresholds, falling, of (recall - recall before) * precision; NaN without
+/// positives or negatives.
+double auprc(const std::vector<double>& score, const std::vector<bool>& positive);
 
+/// {"mean": {metric: value}, "groups": [{metric: value}]}, with null for NaN.
 std::string to_json(const Metrics& metrics);
 
 }  // namespace cheri::train
