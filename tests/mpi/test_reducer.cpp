@@ -105,8 +105,8 @@ TYPED_TEST(ReducerTest, HasTheBitsOfTheTreeOnAnyNumberOfRanks) {
 // Must fail: were the test blind to the order, a plain loop over the slices would pass it.
 TYPED_TEST(ReducerTest, DiffersFromASequentialSum) {
   const Communicator world = Communicator::world();
-  Reduction<TypeParam> reduction(world, 8, 1001);
-  const auto in_sequence = expected(1001, [](std::int64_t q) { return sequential_sum(8, q, 7); });
+  Reduction<TypeParam> reduction(world, 12, 1001);
+  const auto in_sequence = expected(1001, [](std::int64_t q) { return sequential_sum(12, q, 7); });
   EXPECT_FALSE(same_bits(reduction.sum_of(7), in_sequence));
 }
 
@@ -130,7 +130,7 @@ int allocations = 0;
 
 TYPED_TEST(ReducerTest, AllocatesNothingAfterItsConstruction) {
   const Communicator world = Communicator::world();
-  Reduction<TypeParam> reduction(world, 8, 1000);
+  Reduction<TypeParam> reduction(world, 12, 1000);
   reduction.fill(1);
   allocations = 0;
   Kokkos::Tools::Experimental::set_allocate_data_callback(
@@ -158,13 +158,13 @@ TYPED_TEST(ReducerTest, RefusesRanksThatDoNotDivideTheSlices) {
 TYPED_TEST(ReducerTest, RefusesImpossibleSizes) {
   const Communicator world = Communicator::world();
   EXPECT_THROW(Reducer<TypeParam>(world, 0, 10), InputError);
-  EXPECT_THROW(Reducer<TypeParam>(world, 4, 0), InputError);
-  EXPECT_THROW(Reducer<TypeParam>(world, 4, std::int64_t{1} << 31), InputError);
+  EXPECT_THROW(Reducer<TypeParam>(world, 12, 0), InputError);
+  EXPECT_THROW(Reducer<TypeParam>(world, 12, std::int64_t{1} << 31), InputError);
 }
 
 TYPED_TEST(ReducerTest, RefusesBuffersOfOtherExtents) {
   const Communicator world = Communicator::world();
-  Reducer<TypeParam> reducer(world, 4, 10);
+  Reducer<TypeParam> reducer(world, 12, 10);
   const auto local = static_cast<std::size_t>(reducer.local_slices());
   const TypeParam exec;
   const View<float*, TypeParam> total("total", 10);

@@ -1,0 +1,195 @@
+// Expected values were computed in Python from the same inputs: scipy 1.17 softmax and pearsonr; 0.5 (rel_entr(p, m).sum() +
+// rel_entr(q, m).sum()); -multinomial(total, p).logpmf(counts); log1p(total).
+#include "cheri/base/check.hpp"
+#include "cheri/train/metrics.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+namespace cheri::train {
+namespace {
+
+constexpr std::size_t n_loci = 3, n_tracks = 3, n_groups = 2, window = 7;
+const std::vector<int> groups = {2, 1};
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// Inputs and scores of the example, in the memory of a space.
+template <class Exec>
+struct Case {
+  explicit Case(std::size_t n = n_loci, std::size_t t = n_tracks, std::size_t w = window)
+      : output{View<float***, Exec>("logits", n, t, w), View<float**, Exec>("log_counts", n, n_groups)},
+        signal_NTW("signal", n, t, w),
+        scores{View<double**, Exec>("pearson", n, t), View<double**, Exec>("jsd", n, t), View<double**, Exec>("mnll", n, n_groups),
+               View<double**, Exec>("observed", n, n_groups)} {}
+
+  nn::ModelOutput<float, Exec> output;
+  View<float***, Exec> signal_NTW;
+  LocusScores<Exec> scores;
+};
+
+template <class ViewType, class F>
+void fill(const ViewType& view, const F& value) {
+  const auto host = Kokkos::create_mirror_view(view);
+  for (std::size_t n = 0; n < view.extent(0); ++n) {
+    for (std::size_t t = 0; t < view.extent(1); ++t) {
+      for (std::size_t i = 0; i < view.extent(2); ++i) host(n, t, i) = static_cast<float>(value(n, t, i));
+    }
+  }
+  Kokkos::deep_copy(view, host);
+}
+
+template <class ViewType>
+std::vector<double> values_of(const ViewType& view) {
+  const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), view);
+  return std::vector<double>(host.data(), host.data() + host.size());
+}
+
+template <class Exec>
+Case<Exec> example() {
+  Case<Exec> c;
+  fill(c.output.logits_NTW, [](std::size_t n, std::size_t t, std::size_t i) {
+    if (n == 2 && t == 1) return 0.5;  // constant prediction
+    return static_cast<double>((7 * n + 5 * t + 3 * i) % 11) * 0.25 - 1.0;
+  });
+  fill(c.signal_NTW, [](std::size_t n, std::size_t t, std::size_t i) -> std::size_t {
+    if (n == 1 && t == 0) return 0;  // no counts
+    if (n == 1 && t == 2) return 2;  // constant counts
+    return (n + 2 * t + i * i) % 5;
+  });
+  return c;
+}
+
+template <class Exec>
+void score(const Case<Exec>& c) {
+  score_loci<Exec>(Exec(), c.scores, c.output, c.signal_NTW, groups);
+  Exec().fence("cheri::tests::score");
+}
+
+/// Both sides sum 14 doubles; lgamma and exp differ by some units in the last place between libraries.
+void expect_near(const std::vector<double>& values, const std::vector<double>& expected) {
+  ASSERT_EQ(values.size(), expected.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::isnan(expected[i])) {
+      EXPECT_TRUE(std::isnan(values[i])) << "element " << i << " is " << values[i];
+    } else {
+      EXPECT_NEAR(values[i], expected[i], 1e-13 * std::max(1.0, std::abs(expected[i]))) << "element " << i;
+    }
+  }
+}
+
+template <class Exec>
+class ScoreLoci : public ::testing::Test {};
+
+using Spaces = std::conditional_t<has_separate_device, ::testing::Types<Host, Device>, ::testing::Types<Host>>;
+TYPED_TEST_SUITE(ScoreLoci, Spaces);
+
+TYPED_TEST(ScoreLoci, PearsonAgreesWithScipyAndIsZeroForConstants) {
+  const auto c = example<TypeParam>();
+  score(c);
+  expect_near(values_of(c.scores.profile_pearson_NT),
+              {0.733420275566182, 0.3382081807228261, 0.5534982421950065, 0, -0.5301074291041696, 0, 0.14525114375405818, 0,
+               0.14525114375405818});
+}
+
+TYPED_TEST(ScoreLoci, JsdAgreesWithScipyAndIsNaNWithoutCounts) {
+  const auto c = example<TypeParam>();
+  score(c);
+  expect_near(values_of(c.scores.profile_jsd_NT),
+              {0.08317260200651912, 0.05360285376067472, 0.12590932042524694, nan, 0.09540682865297836, 0.06404103894294433,
+               0.06762442481830307, 0.17999408856423182, 0.14618492090534646});
+}
+
+TYPED_TEST(ScoreLoci, MnllIsTheMultinomialOfTheWholeGroup) {
+  const auto c = example<TypeParam>();
+  score(c);
+  expect_near(values_of(c.scores.profile_mnll_NG), {19.808350783483277, 10.653378481486559, 31.878049807439865,
+                                                    10.923051028706094, 24.899898513655344, 8.080963712777608});
+}
+
+TYPED_TEST(ScoreLoci, ObservedIsTheLogCountOfTheGroup) {
+  const auto c = example<TypeParam>();
+  score(c);
+  expect_near(values_of(c.scores.log_counts_NG),
+              {std::log(27.0), std::log(15.0), std::log(23.0), std::log(15.0), std::log(30.0), std::log(9.0)});
+}
+
+TYPED_TEST(ScoreLoci, SurvivesExtremeLogits) {
+  const auto c = example<TypeParam>();
+  fill(c.output.logits_NTW, [](std::size_t, std::size_t, std::size_t i) { return i == 3 ? 1e30 : -1e30; });
+  score(c);
+  for (const double value : values_of(c.scores.profile_pearson_NT)) EXPECT_TRUE(std::isfinite(value));
+  for (const double value : values_of(c.scores.profile_mnll_NG)) EXPECT_TRUE(std::isfinite(value));
+}
+
+TYPED_TEST(ScoreLoci, ShowsNaNPredictions) {
+  const auto c = example<TypeParam>();
+  fill(c.output.logits_NTW, [](std::size_t, std::size_t, std::size_t) { return nan; });
+  score(c);
+  EXPECT_TRUE(std::isnan(values_of(c.scores.profile_pearson_NT)[0]));
+  EXPECT_TRUE(std::isnan(values_of(c.scores.profile_mnll_NG)[0]));
+}
+
+template <class Exec>
+std::vector<double> all_scores(const Case<Exec>& c) {
+  std::vector<double> all = values_of(c.scores.profile_pearson_NT);
+  for (const auto& more : {values_of(c.scores.profile_jsd_NT), values_of(c.scores.profile_mnll_NG)}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
+}
+
+bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
+}
+
+/// A window that no number of lanes divides; the locus `first` of a batch of 9 is the first of a batch of n.
+template <class Exec>
+Case<Exec> wide_case(std::size_t n, std::size_t first) {
+  Case<Exec> c(n, n_tracks, 1013);
+  fill(c.output.logits_NTW, [=](std::size_t k, std::size_t t, std::size_t i) { return std::sin(0.37 * static_cast<double>((k + first) * 91 + t * 17 + i)); });
+  fill(c.signal_NTW, [=](std::size_t k, std::size_t t, std::size_t i) { return ((k + first) * 13 + t + i * i) % 23 % 6; });
+  return c;
+}
+
+TYPED_TEST(ScoreLoci, HasTheSameBitsAloneAndInABatch) {
+  const auto batch = wide_case<TypeParam>(9, 0);
+  score(batch);
+  const std::vector<double> mnll = values_of(batch.scores.profile_mnll_NG);
+  const std::vector<double> pearson = values_of(batch.scores.profile_pearson_NT);
+  for (std::size_t n = 0; n < 9; ++n) {
+    const auto alone = wide_case<TypeParam>(1, n);
+    score(alone);
+    EXPECT_TRUE(same_bits(values_of(alone.scores.profile_mnll_NG), {mnll.begin() + 2 * static_cast<std::ptrdiff_t>(n), mnll.begin() + 2 * static_cast<std::ptrdiff_t>(n) + 2}));
+    EXPECT_TRUE(same_bits(values_of(alone.scores.profile_pearson_NT), {pearson.begin() + 3 * static_cast<std::ptrdiff_t>(n), pearson.begin() + 3 * static_cast<std::ptrdiff_t>(n) + 3}));
+  }
+}
+
+#ifdef KOKKOS_ENABLE_OPENMP
+TEST(ScoreLociThreads, HaveNoInfluence) {
+  const auto on_one = wide_case<Host>(9, 0);
+  const auto on_all = wide_case<Host>(9, 0);
+  score_loci<Host>(Host(1), on_one.scores, on_one.output, on_one.signal_NTW, groups);
+  score_loci<Host>(Host(), on_all.scores, on_all.output, on_all.signal_NTW, groups);
+  EXPECT_TRUE(same_bits(all_scores(on_one), all_scores(on_all)));
+}
+#endif
+
+TYPED_TEST(ScoreLoci, TakesAnEmptyBatch) {
+  const Case<TypeParam> c(0);
+  EXPECT_NO_THROW(score(c));
+}
+
+TYPED_TEST(ScoreLoci, RejectsShapesThatDisagree) {
+  const Case<TypeParam> c;
+  const Case<TypeParam> wider(n_loci, n_tracks, window + 1);
+  const TypeParam exec;
+  EXPECT_THROW(score_loci<TypeParam>(exec, c.scores, c.output, wider.signal_NTW, groups), Error);
+  EXPECT_THROW(score_loci<TypeParam>(exec, c.scores, c.output, c.signal_NTW, {1, 1}), Error);
+}
+
+}  // namespace
+}  // namespace cheri::train
