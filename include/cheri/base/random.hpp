@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace cheri {
@@ -19,7 +21,7 @@ class NumpyRandom {
   /// Uniform on [0, max] by masked rejection on one 32-bit draw each; max = 0 draws nothing.
   std::uint32_t interval(std::uint32_t max);
 
-  /// RandomState.permutation(values): Fisher-Yates from the last element down.
+  /// RandomState.permutation(values): Fisher-Yates from the last element down. Fewer than 2^32 values.
   template <class T>
   std::vector<T> permutation(std::vector<T> values) {
     for (std::size_t i = values.size(); i-- > 1;) std::swap(values[i], values[interval(static_cast<std::uint32_t>(i))]);
@@ -29,17 +31,21 @@ class NumpyRandom {
   /// RandomState.permutation(n).
   std::vector<std::int64_t> permutation(std::int64_t n);
 
-  /// RandomState.randint(0, bound, count), bound >= 1.
+  /// RandomState.randint(0, bound, count), 1 <= bound <= 2^32.
   std::vector<std::int64_t> integers(std::int64_t bound, std::int64_t count);
 
  private:
   void refill();
   std::array<std::uint32_t, 624> m_state;
-  std::size_t m_position;
+  std::size_t m_position = 624;
 };
 
-/// The i-th standard normal of a seeded, counter-based stream (Philox4x32-10 and Box-Muller in double): the same
-/// number on every machine, thread and rank.
+/// Philox4x32 with ten rounds (Salmon et al. 2011): 128 random bits as a function of a counter and a key.
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
+
+/// The i-th standard normal of a seeded, counter-based stream: Philox4x32-10 at counter i/2, then the cosine (i even) or
+/// the sine (i odd) of Box-Muller, in double. The logarithm and the circle are our own, from operations that IEEE 754
+/// rounds exactly, so the number is the same on every machine, compiler, thread and rank.
 double counter_normal(std::uint64_t seed, std::uint64_t i);
 
 }  // namespace cheri
