@@ -22,6 +22,15 @@ struct SamplerSpec {
   bool reverse_complement = true;
 };
 
+/// The draws of an epoch as the public package makes them: label 1 for a peak, source counting within peaks or negatives, jitter 0
+/// for negatives.
+struct EpochDraws {
+  std::vector<std::int64_t> label, source, jitter, reverse_complement;
+};
+
+/// numpy.random.RandomState((base + epoch * 2654435761) mod (2^31 - 1)), base = seed mod (2^31 - 1); spec.md, Data.
+EpochDraws epoch_draws(const SamplerSpec& spec, std::int64_t epoch);
+
 /// Entries of one epoch: n_peaks + int(n_peaks * negative_ratio) draws (no negatives where there are none).
 /// Example indices count peaks first, then negatives. Without reverse_complement the draws are made and ignored.
 std::vector<Draw> epoch_order(const SamplerSpec& spec, std::int64_t epoch);

@@ -1,0 +1,68 @@
+// What the sources of the HDF5 layer share: ids that close themselves, the library's reasons, and types.
+#pragma once
+
+#include "cheri/data/hdf5.hpp"
+
+#include <hdf5.h>
+
+#include <string>
+#include <utility>
+
+namespace cheri::data {
+
+/// An HDF5 id and the function that closes it.
+class Handle {
+ public:
+  Handle(hid_t id, herr_t (*close)(hid_t)) : m_id(id), m_close(close) {}
+  ~Handle() {
+    if (m_id >= 0) m_close(m_id);
+  }
+  Handle(Handle&& other) noexcept : m_id(std::exchange(other.m_id, -1)), m_close(other.m_close) {}
+  Handle(const Handle&) = delete;
+  Handle& operator=(Handle&&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  operator hid_t() const { return m_id; }
+
+ private:
+  hid_t m_id;
+  herr_t (*m_close)(hid_t);
+};
+
+/// The first entry of HDF5's error stack, where the trouble began.
+std::string innermost_reason();
+
+/// Throws InputError("<path>: cannot <action>: <HDF5's reason>") if result is negative; otherwise returns it.
+template <class Result>
+Result require_read(const std::string& path, Result result, const std::string& action) {
+  CHERI_REQUIRE_INPUT(result >= 0, path << ": cannot " << action << ": " << innermost_reason());
+  return result;
+}
+
+/// The same for what writes, which throws Error: the file is ours, and not the user's.
+template <class Result>
+Result require_write(const std::string& path, Result result, const std::string& action) {
+  CHERI_REQUIRE(result >= 0, path << ": cannot " << action << ": " << innermost_reason());
+  return result;
+}
+
+/// A property list of a class; creation lists for objects without times.
+Handle property_list(hid_t property_class);
+Handle object_properties(hid_t property_class);
+
+[[nodiscard]] hid_t memory_type(ElementType type);
+[[nodiscard]] hid_t file_type(ElementType type);   ///< little-endian
+
+/// Opens an object or dataset; throws InputError if there is none of the name.
+Handle open_object(const Hdf5File& file, hid_t file_id, const std::string& name);
+Handle open_dataset(const Hdf5File& file, hid_t file_id, const std::string& name);
+
+/// Makes the groups above `name`.
+void make_groups(const Hdf5File& file, hid_t file_id, const std::string& name);
+
+/// The values of a string type's `count` elements, fixed or variable, that `read(memory_type, buffer)` delivers; a negative
+/// result of it is an error.
+template <class Read>
+std::vector<std::string> read_strings_as(const std::string& path, const std::string& what, hid_t type, hid_t space, Read&& read);
+
+}   // namespace cheri::data
