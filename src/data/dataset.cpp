@@ -88,7 +88,7 @@ View<int*, Exec> mirrored_channels(const std::vector<Track>& tracks, bool contro
 
 template <class T, class Exec>
 View<T*, Exec> copy_in(const char* label, const void* data, std::size_t bytes) {
-  const View<T*, Exec> view(Kokkos::view_alloc(label, Kokkos::WithoutInitializing), bytes);
+  const View<T*, Exec> view(Kokkos::view_alloc(std::string(label), Kokkos::WithoutInitializing), bytes);
   Kokkos::deep_copy(view, HostView<const T*>(static_cast<const T*>(data), bytes));
   return view;
 }
