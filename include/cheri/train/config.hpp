@@ -5,12 +5,23 @@
 #include "cheri/data/import.hpp"
 #include "cheri/nn/shape.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace cheri::train {
+
+/// bigWig files in groups: the files of a group share a log-count, and a group of two is a stranded pair (+, -).
+using TrackFiles = std::vector<std::vector<std::string>>;
+
+/// Signals, then controls, as sources of an import. A track is named after its file, without the folder and the ending;
+/// where two would be named alike, the later one gets a number.
+std::vector<data::SignalSource> track_sources(const TrackFiles& signals, const TrackFiles& controls);
+
+/// The files of the signals or of the controls among such sources.
+TrackFiles track_files(const std::vector<data::SignalSource>& sources, bool control);
 
 struct OptimiserConfig {
   double muon_lr = 0.025;
@@ -29,40 +40,40 @@ struct OptimiserConfig {
 };
 
 struct CheckpointConfig {
-  double seconds = 60;     ///< wall time between checkpoints
-  std::int64_t steps = 0;  ///< also every so many steps; 0: by time alone
-  int keep = 3;            ///< the last K are kept (best and final besides)
+  double seconds = 60;      ///< wall time between checkpoints
+  std::int64_t steps = 0;   ///< also every so many steps; 0: by time alone
+  int keep = 3;             ///< the last K are kept (best and final besides)
 };
 
 struct TrainConfig {
   std::string name = "cherimoya";
-  std::string directory;                           ///< of the run; empty: name
+  std::string directory;   ///< of the run; empty: name
 
   data::DataSpec data;
   std::vector<std::string> training_chromosomes;
   std::vector<std::string> validation_chromosomes;
   std::vector<std::string> test_chromosomes;
-  std::optional<data::ImportSpec> import;          ///< files to import first, into data.path, where that does not exist
+  std::optional<data::ImportSpec> import;   ///< files to import first, into data.path, where that does not exist
 
-  nn::ModelShape model;                            ///< signal_groups and n_controls come from the data
+  nn::ModelShape model;   ///< signal_groups and n_controls come from the data
   OptimiserConfig optimiser;
   CheckpointConfig checkpoint;
 
-  int batch_size = 64;                             ///< global
-  int gradient_slices = 0;                         ///< 0: 8, or the largest divisor of batch_size below it
+  int batch_size = 64;       ///< global
+  int gradient_slices = 0;   ///< 0: 8, or the largest divisor of batch_size below it
   int max_epochs = 20;
   std::int64_t min_total_steps = 20000;
-  int early_stopping = 0;                          ///< epochs without a better validation count Pearson; 0: off
+  int early_stopping = 0;   ///< epochs without a better validation count Pearson; 0: off
   double negative_ratio = 0.25;
   bool reverse_complement = true;
   std::optional<std::array<double, 2>> loss_weights;
   std::uint64_t seed = 0;
-  double log_seconds = 10;                         ///< between progress lines in a batch log
+  double log_seconds = 10;   ///< between progress lines in a batch log
 
   /// Throws InputError, naming the key, for impossible values: overlapping chromosome splits, sizes below 1, slices that
   /// do not divide the batch.
   void check() const;
-  [[nodiscard]] int slices() const;                ///< gradient_slices with the default resolved
+  [[nodiscard]] int slices() const;   ///< gradient_slices with the default resolved
 };
 
-}  // namespace cheri::train
+}   // namespace cheri::train
