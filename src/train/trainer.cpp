@@ -20,10 +20,6 @@ double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-data::ExampleSet read_split(const TrainConfig& config, const std::vector<std::string>& chromosomes, bool training) {
-  return data::read_examples(config.data, {chromosomes, training ? config.data.windows.max_jitter : 0, training});
-}
-
 /// Frees what a Dataset holds a copy of.
 data::ExampleSet& keep_loci(data::ExampleSet& examples) {
   examples.codes = {};
@@ -75,14 +71,19 @@ void to_device(const To& view, const std::vector<float>& values, const char* nam
 
 }  // namespace
 
+Splits read_splits(const TrainConfig& config) {
+  return {data::read_examples(config.data, {config.training_chromosomes, config.data.windows.max_jitter, true}),
+          data::read_examples(config.data, {config.validation_chromosomes, 0, false})};
+}
+
 Trainer::Trainer(const parallel::Communicator& communicator, const parallel::StopSignals& signals, const TrainConfig& config,
-                 const std::optional<Checkpoint>& from, Observer observer)
+                 Splits splits, const std::optional<Checkpoint>& from, Observer observer)
     : m_communicator(&communicator),
       m_signals(&signals),
       m_config(config),
       m_observer(std::move(observer)),
-      m_training(read_split(config, config.training_chromosomes, true)),
-      m_validation(read_split(config, config.validation_chromosomes, false)),
+      m_training(std::move(splits.training)),
+      m_validation(std::move(splits.validation)),
       m_training_data(m_training),
       m_validation_data(m_validation),
       m_slices(config.slices()),
@@ -279,7 +280,7 @@ void Trainer::require_finite(double loss) {
   m_communicator->barrier();   // no rank ends the others before the checkpoint is whole
   throw Error("the loss is " + std::to_string(loss) + " in step " + std::to_string(m_state.step + 1) +
               ": lower the learning rates, or look for extreme values in the data; the state before the step is in " +
-              list_checkpoints(m_config.directory).back());
+              checkpoint_path(m_config.directory, m_state.step));
 }
 
 // ---- epochs ------------------------------------------------------------------------------------------------------------
@@ -313,9 +314,7 @@ void Trainer::finish_epoch() {
   row.training_time = m_state.epoch_seconds;
   row.training_mnll = scale * std::accumulate(m_state.epoch_losses.begin(), middle, 0.0);
   row.training_count_mse = scale * std::accumulate(middle, m_state.epoch_losses.end(), 0.0);
-  validate(row);
-
-  const double metric = std::isnan(row.validation_count_pearson) ? 0 : row.validation_count_pearson;
+  const double metric = validate(row);
   row.saved = m_state.best_epoch < 0 || metric > m_state.best_metric;
   m_state.epochs_without_better = row.saved ? 0 : m_state.epochs_without_better + 1;
   if (row.saved) {
@@ -335,12 +334,12 @@ void Trainer::finish_epoch() {
   if (m_observer.epoch && m_communicator->root()) m_observer.epoch(row);
 }
 
-/// With the moving average of the parameters.
-void Trainer::validate(LogRow& row) {
+/// With the moving average of the parameters; returns what the best model is chosen by.
+double Trainer::validate(LogRow& row) {
   const double begun = seconds_now();
   m_model.load(m_exec, m_parameters.ema);
-  const SplitScores scores = m_predictor.score(m_exec, *m_communicator, m_model);
-  const GroupMetrics mean = summarise(scores).mean;
+  const Metrics metrics = summarise(m_predictor.score(m_exec, *m_communicator, m_model));
+  const GroupMetrics& mean = metrics.mean;
   row.validation_mnll = mean.profile_mnll;
   row.validation_profile_pearson = mean.profile_pearson;
   row.validation_count_pearson = mean.count_pearson;
@@ -350,6 +349,7 @@ void Trainer::validate(LogRow& row) {
   row.validation_auroc = mean.auroc;
   row.validation_auprc = mean.auprc;
   row.validation_time = seconds_now() - begun;
+  return selection_score(metrics);
 }
 
 // ---- what is written ---------------------------------------------------------------------------------------------------
@@ -373,11 +373,9 @@ Checkpoint Trainer::checkpoint() const {
 void Trainer::save_checkpoint() {
   m_saved = seconds_now();
   if (!m_communicator->root()) return;
-  const auto folder = std::filesystem::path(m_config.directory) / "checkpoints";
-  std::filesystem::create_directories(folder);
-  std::string digits = std::to_string(m_state.step);
-  digits.insert(0, digits.size() < 12 ? 12 - digits.size() : 0, '0');
-  write_checkpoint((folder / ("step-" + digits + ".h5")).string(), checkpoint());
+  const std::string path = checkpoint_path(m_config.directory, m_state.step);
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  write_checkpoint(path, checkpoint());
   prune_checkpoints(m_config.directory, m_config.checkpoint.keep);
 }
 

@@ -34,14 +34,21 @@ struct Observer {
   std::function<void(const std::string&)> message;
 };
 
+/// What a run reads: training examples with flanks for the jitter and without outliers, validation examples without either.
+struct Splits {
+  data::ExampleSet training, validation;
+};
+
+Splits read_splits(const TrainConfig& config);
+
 enum class Outcome { finished, interrupted };
 
 /// One run on this rank's share. Constructed once; run() once.
 class Trainer {
  public:
-  /// Reads the data and takes all memory. `from` is a checkpoint of the same model and recipe to go on from.
+  /// Takes all memory. `from` is a checkpoint of the same model and recipe to go on from.
   Trainer(const parallel::Communicator& communicator, const parallel::StopSignals& signals, const TrainConfig& config,
-          const std::optional<Checkpoint>& from, Observer observer);
+          Splits splits, const std::optional<Checkpoint>& from, Observer observer);
 
   /// Trains to the end, or until a stop signal: then the step is finished and a checkpoint written.
   Outcome run();
@@ -72,7 +79,7 @@ class Trainer {
   void require_finite(double loss);
 
   void finish_epoch();
-  void validate(LogRow& row);
+  double validate(LogRow& row);
   void save_checkpoint();
   void save_model(const std::string& name);
   void write_log() const;

@@ -1,0 +1,33 @@
+// How fast this machine runs the parts of a training step, next to its own ceilings.
+#pragma once
+
+#include "cheri/nn/shape.hpp"
+
+#include <string>
+#include <vector>
+
+namespace cheri::train {
+
+struct BenchmarkSpec {
+  nn::ModelShape shape;
+  int batch_size = 64;
+  int gradient_slices = 8;
+  double seconds = 2;   ///< spent on each measurement, at least; the median of its repetitions is reported
+};
+
+struct Measurement {
+  std::string what;
+  double milliseconds = 0;
+  double gflops = 0;                 ///< floating-point operations of the definition (not those of recomputation), per second / 1e9
+  double gigabytes = 0;              ///< bytes that must be read and written at least, per second / 1e9
+  double examples_per_second = 0;    ///< 0 where it has no meaning
+};
+
+/// "peak": an FMA loop on every thread, in fp32 (on a GPU: of the portable kernels' arithmetic, not its tensor cores);
+/// "copy": a copy of arrays far beyond the caches.
+std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec);
+
+/// Block forward, block forward and backward, whole model, training step, batch gather; random data, one rank.
+std::vector<Measurement> measure_parts(const BenchmarkSpec& spec);
+
+}  // namespace cheri::train

@@ -1,0 +1,38 @@
+// What a trained model is worth on a split it has not seen, and the files that say so.
+#pragma once
+
+#include "cheri/parallel/communicator.hpp"
+#include "cheri/train/checkpoint.hpp"
+#include "cheri/train/config.hpp"
+#include "cheri/train/metrics.hpp"
+#include "cheri/train/report.hpp"
+
+#include <string>
+#include <vector>
+
+namespace cheri::train {
+
+struct Evaluation {
+  std::string split;                       ///< "training", "validation" or "test"
+  SplitScores scores;
+  Metrics model, baseline;                 ///< baseline: the mean training profile and the mean training log-count
+  std::vector<std::string> loci;           ///< chrom:start-end of every example's output window, in the order of the scores
+  std::vector<std::string> track_names, group_names;
+  std::vector<LocusProfile> profiles;      ///< of a few peaks, on rank 0: of the most counts to the median
+};
+
+/// Chromosomes of a split of the deck; throws InputError for a split that is not one, or has no chromosomes.
+std::vector<std::string> chromosomes_of(const TrainConfig& config, const std::string& split);
+
+/// Runs the moving average of the checkpoint's parameters over a split; collective.
+Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfig& config, const Checkpoint& checkpoint,
+                    const std::string& split);
+
+/// metrics.json: the metrics of model and baseline on the split, by group and their mean.
+std::string metrics_json(const TrainConfig& config, const Checkpoint& checkpoint, const Evaluation& evaluation);
+
+/// metrics.json and report.html of the run's best model on its test split (validation where there is no test split) into the run
+/// directory; collective. Returns the evaluation.
+Evaluation write_results(const parallel::Communicator& communicator, const TrainConfig& config, const std::string& machine);
+
+}  // namespace cheri::train

@@ -1,0 +1,187 @@
+#include "cheri/train/benchmark.hpp"
+
+#include "cheri/base/random.hpp"
+#include "cheri/train/trainer.hpp"
+#include "nn/kernels/pack.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+namespace cheri::train {
+namespace {
+
+using nn::Pack;
+
+/// Median time of a repetition in seconds, over at least `seconds` and three repetitions, after one to warm up.
+double median_seconds(double seconds, const std::function<void()>& work) {
+  using Clock = std::chrono::steady_clock;
+  const auto timed = [&] {
+    const auto begun = Clock::now();
+    work();
+    Device().fence("cheri::train::benchmark");
+    return std::chrono::duration<double>(Clock::now() - begun).count();
+  };
+  timed();
+  std::vector<double> times;
+  for (double total = 0; total < seconds || times.size() < 3; total += times.back()) times.push_back(timed());
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  return times[times.size() / 2];
+}
+
+Measurement measurement(const std::string& what, double seconds, double flops, double bytes, double examples = 0) {
+  return {what, seconds * 1e3, flops / seconds / 1e9, bytes / seconds / 1e9, examples / seconds};
+}
+
+template <class Exec>
+double peak_flops(const Exec& exec, double seconds, const View<float*, Exec>& sink) {
+  using P = Pack<Exec, float>;
+  constexpr int chains = 12, steps = 200000;
+  const int workers = static_cast<int>(sink.extent(0));
+  const double time = median_seconds(seconds, [&] {
+    Kokkos::parallel_for(
+        "cheri::train::peak", Kokkos::RangePolicy<Exec>(exec, 0, workers), KOKKOS_LAMBDA(const int worker) {
+          // The factors depend on the worker, so that nothing can be computed ahead.
+          const P factor(1.0f - 1e-7f * static_cast<float>(worker + 1)), addend(1e-7f * static_cast<float>(worker));
+          P sums[chains];
+          for (int i = 0; i < chains; ++i) sums[i] = P(0.1f * static_cast<float>(i));
+          for (int step = 0; step < steps; ++step) {
+            for (int i = 0; i < chains; ++i) sums[i] = Kokkos::fma(sums[i], factor, addend);
+          }
+          for (int i = 1; i < chains; ++i) sums[0] = sums[0] + sums[i];
+          sink(worker) = nn::sum(sums[0]);
+        });
+  });
+  return 2.0 * nn::width<P> * chains * steps * workers / time;
+}
+
+/// Random examples as a trainer reads them: n peaks, a quarter of negatives.
+data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_peaks, int max_jitter) {
+  data::ExampleSet examples;
+  NumpyRandom random(0);
+  examples.chromosomes = {"random"};
+  examples.n_peaks = n_peaks;
+  examples.n_negatives = n_peaks / 4;
+  examples.windows = {shape.in_window, shape.out_window, max_jitter};
+  examples.max_jitter = max_jitter;
+  const auto n = static_cast<std::size_t>(examples.size());
+  examples.loci.resize(n);
+  examples.centres.resize(n);
+  int track = 0;
+  for (int g = 0; g < shape.n_groups(); ++g) {
+    for (int c = 0; c < shape.signal_groups[static_cast<std::size_t>(g)]; ++c) {
+      examples.tracks.push_back({"track" + std::to_string(track++), g, ".", false});
+    }
+  }
+  for (int k = 0; k < shape.n_controls; ++k) examples.tracks.push_back({"control" + std::to_string(k), k, ".", true});
+  const auto fill = [&](auto& values, int channels, int width, std::uint32_t bound) {
+    values.resize(n * static_cast<std::size_t>(channels * (width + 2 * max_jitter)));
+    for (auto& value : values) value = static_cast<std::decay_t<decltype(value)>>(random.interval(bound - 1));
+  };
+  fill(examples.codes, 1, shape.in_window, 4);
+  fill(examples.signal.bytes, shape.n_tracks(), shape.out_window, 3);
+  fill(examples.control.bytes, shape.n_controls, shape.in_window, 3);
+  return examples;
+}
+
+/// Floating-point operations of one example: MLP, convolutions and profile head of the forward pass; the backward has twice that.
+double forward_flops(const nn::ModelShape& shape) {
+  const double length = shape.in_window, channels = shape.n_filters;
+  const double block = length * channels * (4.0 * shape.hidden() + 6);
+  const double head = 2.0 * shape.out_window * shape.n_tracks() * nn::head_taps * (channels + shape.n_controls);
+  return shape.n_layers * block + head + length * channels * nn::stem_taps;
+}
+
+std::vector<Measurement> measure_block(const BenchmarkSpec& spec) {
+  nn::ModelShape shape = spec.shape;
+  shape.n_layers = 1;
+  const int n = spec.batch_size;
+  const auto size = [](int value) { return static_cast<std::size_t>(value); };
+  const nn::ParameterTable table(shape);
+  const View<float*, Device> parameters("cheri::train::parameters", size(static_cast<int>(table.size())));
+  Kokkos::deep_copy(parameters, nn::initial_parameters(table, 0));
+  const View<float***, Device> x("cheri::train::x", size(n), size(shape.in_window), size(shape.n_filters));
+  const auto host = Kokkos::create_mirror_view(x);
+  for (std::size_t i = 0; i < host.size(); ++i) host.data()[i] = static_cast<float>(i * 2654435761u % 1000) / 500.0f - 1.0f;
+  Kokkos::deep_copy(x, host);
+  const View<float***, Device> out("cheri::train::out", x.layout()), d("cheri::train::d", x.layout());
+  Kokkos::deep_copy(d, x);
+  const View<float**, Device> statistics("cheri::train::statistics", size(n), 2);
+  const View<float**, Device> gradient("cheri::train::gradient", size(spec.gradient_slices), parameters.extent(0));
+  nn::BlockWeights<float, Device> weights;
+  nn::BlockScratch<float, Device> scratch;
+  const auto lay_out = [&](Arena<Device>& arena) {
+    weights.lay_out(arena, shape, table, 0, true);
+    scratch.lay_out(arena, shape, n, spec.gradient_slices, true);
+  };
+  Arena<Device> measure;
+  lay_out(measure);
+  Arena<Device> arena("cheri::train::benchmark", measure.bytes());
+  lay_out(arena);
+  const Device exec;
+  weights.load(exec, parameters, shape);
+  const auto forward = [&] { nn::block_forward<float, Device>(exec, out, statistics, x, weights, scratch); };
+  const auto both = [&] {
+    forward();
+    nn::block_backward<float, Device>(exec, {gradient, n / spec.gradient_slices}, d, x, statistics, weights, scratch);
+  };
+  const double product = 2.0 * n * shape.in_window * shape.n_filters * shape.hidden();
+  const double activation = 4.0 * n * shape.in_window * shape.n_filters;
+  const double forward_time = median_seconds(spec.seconds, forward), both_time = median_seconds(spec.seconds, both);
+  return {measurement("block forward", forward_time, 2 * product, 2 * activation, n),
+          measurement("block forward and backward", both_time, 6 * product, 5 * activation, n)};
+}
+
+}  // namespace
+
+std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec) {
+  const int workers = has_separate_device ? 1 << 18 : Device().concurrency();
+  const View<float*, Device> sink("cheri::train::sink", static_cast<std::size_t>(workers));
+  const double flops = peak_flops(Device(), spec.seconds, sink);
+  constexpr std::size_t elements = std::size_t{1} << 26;
+  const View<float*, Device> from("cheri::train::from", elements), to("cheri::train::to", elements);
+  const double time = median_seconds(spec.seconds, [&] { Kokkos::deep_copy(Device(), to, from); });
+  return {{"peak", 0, flops / 1e9, 0, 0}, measurement("copy", time, 0, 2.0 * 4 * elements)};
+}
+
+std::vector<Measurement> measure_parts(const BenchmarkSpec& spec) {
+  std::vector<Measurement> results = measure_block(spec);
+  TrainConfig config;
+  config.model = spec.shape;
+  config.batch_size = spec.batch_size;
+  config.gradient_slices = spec.gradient_slices;
+  config.data.windows = {spec.shape.in_window, spec.shape.out_window, 500};
+  config.directory = ".";
+  config.checkpoint.seconds = 1e9;
+  const int n = spec.batch_size;
+  const data::ExampleSet training = random_examples(spec.shape, n, 500), validation = random_examples(spec.shape, n, 0);
+  const data::Dataset<Device> dataset(training);
+
+  const View<data::Draw*, Device> draws("cheri::train::draws", static_cast<std::size_t>(n));
+  const data::Batch<Device> batch = dataset.make_batch(n);
+  const double gather = median_seconds(spec.seconds, [&] { dataset.gather(Device(), batch, draws); });
+  const double floats = spec.shape.n_tracks() * spec.shape.out_window + spec.shape.n_controls * spec.shape.in_window;
+  results.push_back(measurement("batch gather", gather, 0, n * (2.0 * spec.shape.in_window + 5 * floats), n));
+
+  const parallel::Communicator communicator = parallel::Communicator::world();
+  const parallel::StopSignals signals;
+  Trainer trainer(communicator, signals, config, {training, validation}, {}, {});
+  const std::vector<data::Draw> order = data::centred_order(n, 500);
+  const double step = median_seconds(spec.seconds, [&] { trainer.step(order, 0); });
+  results.push_back(measurement("training step", step, 3 * forward_flops(spec.shape) * n, 0, n));
+
+  nn::Model<float, Device> model(spec.shape, n, 1, nn::Model<float, Device>::Mode::inference);
+  const View<float*, Device> parameters("cheri::train::parameters", static_cast<std::size_t>(model.table().size()));
+  Kokkos::deep_copy(parameters, nn::initial_parameters(model.table(), 0));
+  model.load(Device(), parameters);
+  const auto tracks = static_cast<std::size_t>(spec.shape.n_tracks()), groups = static_cast<std::size_t>(spec.shape.n_groups());
+  const nn::ModelOutput<float, Device> output{
+      View<float***, Device>("cheri::train::logits", static_cast<std::size_t>(n), tracks, static_cast<std::size_t>(spec.shape.out_window)),
+      View<float**, Device>("cheri::train::log_counts", static_cast<std::size_t>(n), groups)};
+  const double inference =
+      median_seconds(spec.seconds, [&] { model.forward(Device(), output, {batch.codes_NL, batch.control_NKL}); });
+  results.push_back(measurement("inference", inference, forward_flops(spec.shape) * n, 0, n));
+  return results;
+}
+
+}  // namespace cheri::train
