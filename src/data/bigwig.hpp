@@ -1,0 +1,62 @@
+// The values of a bigWig file at full resolution.
+//
+// This reader is our own because import must end with an error, never with a crash, a hang or an allocation of any size,
+// whatever bytes a file holds; libBigWig trusts the counts and offsets in a file, and checking them all before it reads is
+// the greater part of reading. It is also read from several threads at once. libBigWig writes the files of `synthesize` and
+// is the tests' second opinion. Layout: Kent et al., BigWig and BigBed, Bioinformatics 2010, supplement.
+#pragma once
+
+#include "cheri/data/tracks.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cheri::data {
+
+class BigWigFile {
+ public:
+  /// Reads the list of chromosomes and the index. Throws InputError for anything that is no whole bigWig.
+  explicit BigWigFile(const std::string& path);
+
+  [[nodiscard]] const std::string& path() const { return m_path; }
+  [[nodiscard]] const std::vector<Chromosome>& chromosomes() const { return m_chromosomes; }
+
+  /// The value of every position of a chromosome (an index into chromosomes()); 0 where the file has none or NaN.
+  /// Throws InputError with file, chromosome, position and value for a negative or infinite value, and for data that are
+  /// damaged or overlap.
+  [[nodiscard]] std::vector<float> values(int chromosome, int threads) const;
+
+ private:
+  /// A piece of the data, as a leaf of the index describes it: values of [start, end) in `bytes` bytes at `offset`.
+  struct Block {
+    std::uint32_t start, end;
+    std::uint64_t offset, bytes;
+  };
+  struct CloseFile {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  class Decoder;
+
+  [[noreturn]] void fail_damaged(const std::string& what) const;
+  void read(std::uint64_t offset, std::uint64_t bytes, const char* what, std::vector<std::byte>& out) const;
+  template <class TakeItem>
+  void walk_tree(std::uint64_t root, std::uint64_t n_items, std::size_t leaf_item_bytes, std::size_t inner_item_bytes,
+                 const char* what, const TakeItem& take_item) const;
+  void read_chromosomes(std::uint64_t offset);
+  void read_index(std::uint64_t offset);
+  void sort_blocks();
+
+  std::string m_path;
+  std::unique_ptr<std::FILE, CloseFile> m_file;
+  std::uint64_t m_bytes = 0;   ///< of the whole file
+  bool m_compressed = true;
+  std::vector<Chromosome> m_chromosomes;
+  std::vector<std::uint32_t> m_ids;           ///< what the file calls each chromosome
+  std::vector<std::vector<Block>> m_blocks;   ///< of each chromosome, ascending
+};
+
+}   // namespace cheri::data

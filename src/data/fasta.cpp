@@ -1,0 +1,82 @@
+#include "data/fasta.hpp"
+
+#include "cheri/base/check.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace cheri::data {
+
+namespace {
+
+constexpr Code blank = 5, not_sequence = 6;
+
+/// What each byte of a sequence line stands for: a code 0..4, a blank that is skipped, or nothing known.
+constexpr std::array<Code, 256> code_table() {
+  std::array<Code, 256> table{};
+  table.fill(not_sequence);
+  for (unsigned char c = 'A'; c <= 'Z'; ++c) table[c] = table[c + ('a' - 'A')] = 4;
+  table['-'] = table['*'] = 4;
+  table['\r'] = table[' '] = table['\t'] = blank;
+  constexpr std::array<unsigned char, 4> bases = {'A', 'C', 'G', 'T'};
+  for (Code code = 0; code < 4; ++code) table[bases[code]] = table[bases[code] + ('a' - 'A')] = code;
+  return table;
+}
+
+constexpr std::array<Code, 256> table = code_table();
+
+std::string first_word(const std::string& text) { return text.substr(0, text.find_first_of(" \t")); }
+
+}   // namespace
+
+void FastaReader::read_sequence_line(std::vector<Code>& codes) {
+  for (std::string_view rest = m_text.peek(); !rest.empty(); rest = m_text.peek()) {
+    const std::size_t length = std::min(rest.find('\n'), rest.size());
+    const bool ended = length < rest.size();
+    for (const char c : rest.substr(0, length)) {
+      const Code code = table[static_cast<unsigned char>(c)];
+      if (code <= 4) codes.push_back(code);
+      else if (code == not_sequence) {
+        m_text.take(1);
+        CHERI_REQUIRE_INPUT(false, m_text.place() << ": " << quoted({&c, 1}) << " (byte "
+                                                  << int{static_cast<unsigned char>(c)} << ") is no letter of a sequence");
+      }
+    }
+    m_text.take(length + (ended ? 1 : 0));
+    if (ended) return;
+  }
+}
+
+bool FastaReader::next(FastaRecord& record) {
+  std::string header;
+  while (header.empty()) {
+    if (m_text.line(header)) continue;
+    CHERI_REQUIRE_INPUT(!m_names.empty(), m_text.path()
+                                              << " is empty: a FASTA file has a line \">name\" and a sequence after it");
+    return false;
+  }
+  CHERI_REQUIRE_INPUT(header[0] == '>', m_text.place()
+                                            << ": " << quoted(header) << " where a FASTA file has a line \">name\"");
+  record.name = first_word(header.substr(1));
+  CHERI_REQUIRE_INPUT(!record.name.empty(), m_text.place() << ": a header without a name: " << quoted(header));
+  CHERI_REQUIRE_INPUT(m_names.insert(record.name).second, m_text.place()
+                                                              << ": a second sequence named " << quoted(record.name));
+  const std::string place = m_text.place();
+  record.codes.clear();
+  for (std::string_view rest = m_text.peek(); !rest.empty() && rest[0] != '>'; rest = m_text.peek()) {
+    read_sequence_line(record.codes);
+  }
+  CHERI_REQUIRE_INPUT(!record.codes.empty(), place << ": the sequence of " << quoted(record.name) << " is empty");
+  return true;
+}
+
+std::vector<Chromosome> fasta_chromosomes(const std::string& path) {
+  FastaReader reader(path);
+  std::vector<Chromosome> chromosomes;
+  for (FastaRecord record; reader.next(record);) {
+    chromosomes.push_back({record.name, static_cast<std::int64_t>(record.codes.size())});
+  }
+  return chromosomes;
+}
+
+}   // namespace cheri::data
