@@ -5,8 +5,10 @@
 
 #include <hdf5.h>
 
+#include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace cheri::data {
 
@@ -53,16 +55,17 @@ Handle object_properties(hid_t property_class);
 [[nodiscard]] hid_t memory_type(ElementType type);
 [[nodiscard]] hid_t file_type(ElementType type);   ///< little-endian
 
-/// Opens an object or dataset; throws InputError if there is none of the name.
-Handle open_object(const Hdf5File& file, hid_t file_id, const std::string& name);
-Handle open_dataset(const Hdf5File& file, hid_t file_id, const std::string& name);
+/// Opens an object or dataset of a file; throws InputError naming `path` if there is none of the name.
+Handle open_object(const std::string& path, hid_t file, const std::string& name);
+Handle open_dataset(const std::string& path, hid_t file, const std::string& name);
 
 /// Makes the groups above `name`.
-void make_groups(const Hdf5File& file, hid_t file_id, const std::string& name);
+void make_groups(const std::string& path, hid_t file, const std::string& name);
 
-/// The values of a string type's `count` elements, fixed or variable, that `read(memory_type, buffer)` delivers; a negative
-/// result of it is an error.
-template <class Read>
-std::vector<std::string> read_strings_as(const std::string& path, const std::string& what, hid_t type, hid_t space, Read&& read);
+[[nodiscard]] std::uint32_t crc32_of(const void* bytes, std::size_t size);
+
+/// Strings of fixed or variable length, as `read(memory type, buffer)` delivers those of a space; `action` is for messages.
+std::vector<std::string> read_string_values(const std::string& path, const std::string& action, hid_t type, hid_t space,
+                                            const std::function<herr_t(hid_t, void*)>& read);
 
 }   // namespace cheri::data
