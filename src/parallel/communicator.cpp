@@ -14,7 +14,7 @@ namespace cheri::parallel {
 
 namespace {
 
-constexpr std::size_t max_message = std::size_t{1} << 30;  // MPI counts are int
+constexpr std::size_t max_message = std::size_t{1} << 30;   // MPI counts are int
 
 /// The first line of two texts that differs, as "rank 0 has "x", rank 2 has "y"".
 std::string first_difference(const std::string& root, const std::string& other, int other_rank) {
@@ -47,14 +47,15 @@ std::vector<T> gather_all_values(const std::vector<T>& mine, MPI_Datatype type, 
   return all;
 }
 
-}  // namespace
+}   // namespace
 
 void check_mpi(int code, const char* call, const char* file, int line) {
   if (code == MPI_SUCCESS) return;
   std::array<char, MPI_MAX_ERROR_STRING> text{};
   int length = 0;
   if (MPI_Error_string(code, text.data(), &length) != MPI_SUCCESS) length = 0;
-  fail(call, file, line, "MPI error " + std::to_string(code) + ": " + std::string(text.data(), static_cast<std::size_t>(length)));
+  fail(call, file, line,
+       "MPI error " + std::to_string(code) + ": " + std::string(text.data(), static_cast<std::size_t>(length)));
 }
 
 MpiSession::MpiSession(int* argc, char*** argv) {
@@ -82,9 +83,13 @@ void abort_all(int status) {
   std::_Exit(status);
 }
 
-Communicator Communicator::world() {
+Communicator Communicator::world() { return duplicate(MPI_COMM_WORLD); }
+
+Communicator Communicator::alone() { return duplicate(MPI_COMM_SELF); }
+
+Communicator Communicator::duplicate(MPI_Comm of) {
   Communicator communicator;
-  CHERI_MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &communicator.m_comm));
+  CHERI_MPI_CHECK(MPI_Comm_dup(of, &communicator.m_comm));
   CHERI_MPI_CHECK(MPI_Comm_set_errhandler(communicator.m_comm, MPI_ERRORS_RETURN));
   CHERI_MPI_CHECK(MPI_Comm_rank(communicator.m_comm, &communicator.m_rank));
   CHERI_MPI_CHECK(MPI_Comm_size(communicator.m_comm, &communicator.m_size));
@@ -92,7 +97,7 @@ Communicator Communicator::world() {
 }
 
 void Communicator::release() noexcept {
-  if (m_comm != MPI_COMM_NULL && std::uncaught_exceptions() == 0) MPI_Comm_free(&m_comm);  // collective, as finalising
+  if (m_comm != MPI_COMM_NULL && std::uncaught_exceptions() == 0) MPI_Comm_free(&m_comm);   // collective, as finalising
   m_comm = MPI_COMM_NULL;
 }
 
@@ -165,11 +170,12 @@ void Communicator::require_equal(const std::string& what, const std::string& val
 }
 
 Range range_of_rank(std::int64_t n, int rank, int n_ranks) {
-  CHERI_REQUIRE(n >= 0 && rank >= 0 && rank < n_ranks, "rank " << rank << " of " << n_ranks << " cannot own a part of " << n);
+  CHERI_REQUIRE(n >= 0 && rank >= 0 && rank < n_ranks,
+                "rank " << rank << " of " << n_ranks << " cannot own a part of " << n);
   const std::int64_t shortest = n / n_ranks;
   const std::int64_t n_longer = n % n_ranks;
   const std::int64_t begin = rank * shortest + std::min<std::int64_t>(rank, n_longer);
   return {begin, begin + shortest + (rank < n_longer ? 1 : 0)};
 }
 
-}  // namespace cheri::parallel
+}   // namespace cheri::parallel

@@ -55,35 +55,6 @@ double peak_flops(const Exec& exec, double seconds, const View<float*, Exec>& si
   return 2.0 * nn::width<P> * chains * steps * workers / time;
 }
 
-/// Random examples as a trainer reads them: n peaks, a quarter of negatives.
-data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_peaks, int max_jitter) {
-  data::ExampleSet examples;
-  NumpyRandom random(0);
-  examples.chromosomes = {"random"};
-  examples.n_peaks = n_peaks;
-  examples.n_negatives = n_peaks / 4;
-  examples.windows = {shape.in_window, shape.out_window, max_jitter};
-  examples.max_jitter = max_jitter;
-  const auto n = static_cast<std::size_t>(examples.size());
-  examples.loci.resize(n);
-  examples.centres.resize(n);
-  int track = 0;
-  for (int g = 0; g < shape.n_groups(); ++g) {
-    for (int c = 0; c < shape.signal_groups[static_cast<std::size_t>(g)]; ++c) {
-      examples.tracks.push_back({"track" + std::to_string(track++), g, ".", false});
-    }
-  }
-  for (int k = 0; k < shape.n_controls; ++k) examples.tracks.push_back({"control" + std::to_string(k), k, ".", true});
-  const auto fill = [&](auto& values, int channels, int width, std::uint32_t bound) {
-    values.resize(n * static_cast<std::size_t>(channels * (width + 2 * max_jitter)));
-    for (auto& value : values) value = static_cast<std::decay_t<decltype(value)>>(random.interval(bound - 1));
-  };
-  fill(examples.codes, 1, shape.in_window, 4);
-  fill(examples.signal.bytes, shape.n_tracks(), shape.out_window, 3);
-  fill(examples.control.bytes, shape.n_controls, shape.in_window, 3);
-  return examples;
-}
-
 /// Floating-point operations of one example: MLP, convolutions and profile head of the forward pass; the backward has twice that.
 double forward_flops(const nn::ModelShape& shape) {
   const double length = shape.in_window, channels = shape.n_filters;
@@ -133,6 +104,34 @@ std::vector<Measurement> measure_block(const BenchmarkSpec& spec) {
 }
 
 }  // namespace
+
+data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_peaks, int max_jitter) {
+  data::ExampleSet examples;
+  NumpyRandom random(0);
+  examples.chromosomes = {"random"};
+  examples.n_peaks = n_peaks;
+  examples.n_negatives = n_peaks / 4;
+  examples.windows = {shape.in_window, shape.out_window, max_jitter};
+  examples.max_jitter = max_jitter;
+  const auto n = static_cast<std::size_t>(examples.size());
+  examples.loci.resize(n);
+  examples.centres.resize(n);
+  int track = 0;
+  for (int g = 0; g < shape.n_groups(); ++g) {
+    for (int c = 0; c < shape.signal_groups[static_cast<std::size_t>(g)]; ++c) {
+      examples.tracks.push_back({"track" + std::to_string(track++), g, ".", false});
+    }
+  }
+  for (int k = 0; k < shape.n_controls; ++k) examples.tracks.push_back({"control" + std::to_string(k), k, ".", true});
+  const auto fill = [&](auto& values, int channels, int width, std::uint32_t bound) {
+    values.resize(n * static_cast<std::size_t>(channels * (width + 2 * max_jitter)));
+    for (auto& value : values) value = static_cast<std::decay_t<decltype(value)>>(random.interval(bound - 1));
+  };
+  fill(examples.codes, 1, shape.in_window, 4);
+  fill(examples.signal.bytes, shape.n_tracks(), shape.out_window, 3);
+  fill(examples.control.bytes, shape.n_controls, shape.in_window, 3);
+  return examples;
+}
 
 std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec) {
   const int workers = has_separate_device ? 1 << 18 : Device().concurrency();

@@ -32,10 +32,12 @@ class MpiSession {
 /// to the message that the caller has printed.
 [[noreturn]] void abort_all(int status);
 
-/// A duplicate of MPI_COMM_WORLD whose errors come back as codes. Every call is collective.
+/// A duplicate of MPI_COMM_WORLD (or MPI_COMM_SELF) whose errors come back as codes. Every call is collective.
 class Communicator {
  public:
   static Communicator world();
+  /// This rank as the only one.
+  static Communicator alone();
   ~Communicator();
   Communicator(Communicator&&) noexcept;
   Communicator& operator=(Communicator&&) noexcept;
@@ -59,6 +61,7 @@ class Communicator {
   void require_equal(const std::string& what, const std::string& value) const;
 
  private:
+  static Communicator duplicate(MPI_Comm of);
   Communicator() = default;
   void release() noexcept;
   void broadcast_bytes(std::byte* bytes, std::size_t size, int from) const;
@@ -77,4 +80,4 @@ struct Range {
 };
 Range range_of_rank(std::int64_t n, int rank, int n_ranks);
 
-}  // namespace cheri::parallel
+}   // namespace cheri::parallel

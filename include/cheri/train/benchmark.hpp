@@ -1,6 +1,7 @@
 // How fast this machine runs the parts of a training step, next to its own ceilings.
 #pragma once
 
+#include "cheri/data/examples.hpp"
 #include "cheri/nn/shape.hpp"
 
 #include <string>
@@ -22,6 +23,9 @@ struct Measurement {
   double gigabytes = 0;              ///< bytes that must be read and written at least, per second / 1e9
   double examples_per_second = 0;    ///< 0 where it has no meaning
 };
+
+/// Random examples as a trainer reads them: n_peaks, and a quarter as many negatives. Uniform bases, counts 0 to 2.
+data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_peaks, int max_jitter);
 
 /// "peak": an FMA loop on every thread, in fp32 (on a GPU: of the portable kernels' arithmetic, not its tensor cores);
 /// "copy": a copy of arrays far beyond the caches.
