@@ -494,16 +494,16 @@ void block_backward(const Exec& exec, const GradientRows<T, Exec>& gradient, con
 
   const PartMatrix d_linear1{mlp.part_size(), 0, n.hidden, n.channels, padded<P>(n.channels)};
   const PartMatrix d_linear2{mlp.part_size(), mlp.linear1_size(), n.channels, n.hidden, padded<P>(n.hidden)};
-  add_parts(exec, "cheri::nn::block_backward::add_linear1", gradient, n_slices, {weights.linear1_offset, n.channels, 1},
+  add_parts(exec, "cheri::nn::block_backward::add_linear1", gradient, n_slices, GradientPlace{weights.linear1_offset, n.channels, 1},
             scratch.partial, d_linear1);
-  add_parts(exec, "cheri::nn::block_backward::add_linear2", gradient, n_slices, {weights.linear2_offset, n.hidden, 1},
+  add_parts(exec, "cheri::nn::block_backward::add_linear2", gradient, n_slices, GradientPlace{weights.linear2_offset, n.hidden, 1},
             scratch.partial, d_linear2);
 
   const BackwardNorm<T, Exec> norm{dz_NLC, scratch.partial.values, x_NLC, statistics_N2, scratch.example_sums_N2,
                                    conv_3C, n, gradient.slice_size};
   Kokkos::parallel_for("cheri::nn::block_backward::norm", team_policy(exec, n_parts), norm);
   const PartMatrix d_conv{3 * static_cast<std::int64_t>(norm.row_stride()), 0, 3, n.channels, norm.row_stride()};
-  add_parts(exec, "cheri::nn::block_backward::add_conv", gradient, n_slices, {weights.conv_offset, n.channels, 1},
+  add_parts(exec, "cheri::nn::block_backward::add_conv", gradient, n_slices, GradientPlace{weights.conv_offset, n.channels, 1},
             scratch.partial, d_conv);
 
   const BackwardInput<T, Exec> input{dout_NLC, dz_NLC, conv_3C, n};

@@ -23,12 +23,19 @@ struct GradientPlace {
   std::int64_t offset;
   std::int64_t row_step;
   std::int64_t column_step;
+
+  KOKKOS_FORCEINLINE_FUNCTION std::int64_t operator()(std::int64_t row, int column) const {
+    return offset + row * row_step + column * column_step;
+  }
 };
 
+/// A place of no parameter: the element is dropped.
+inline constexpr std::int64_t nowhere = -1;
+
 /// gradient_SP(s, place(row, column)) = sum over the parts of slice s, in order.
-template <class T, class Exec>
+template <class T, class Exec, class Place>
 void add_parts(const Exec& exec, const std::string& label, const GradientRows<T, Exec>& gradient, int n_slices,
-               const GradientPlace& place, const PartialSums<T, Exec>& partial, const PartMatrix& matrix) {
+               const Place& place, const PartialSums<T, Exec>& partial, const PartMatrix& matrix) {
   using P = Pack<Exec, T>;
   const int packs = padded<P>(matrix.columns) / width<P>;
   const auto gradient_SP = gradient.gradient_SP;
@@ -47,8 +54,10 @@ void add_parts(const Exec& exec, const std::string& label, const GradientRows<T,
         }
         T elements[width<P>];
         store(elements, total);
-        T* out = &gradient_SP(slice, place.offset + row * place.row_step + column * place.column_step);
-        for (int i = 0; i < width<P> && column + i < matrix.columns; ++i) out[i * place.column_step] = elements[i];
+        for (int i = 0; i < width<P> && column + i < matrix.columns; ++i) {
+          const std::int64_t to = place(row, column + i);
+          if (to != nowhere) gradient_SP(slice, to) = elements[i];
+        }
       });
 }
 

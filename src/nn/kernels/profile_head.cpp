@@ -190,15 +190,15 @@ void add_weights(const Exec& exec, const GradientRows<T, Exec>& gradient, int n_
   for (int t = 0; t < n.tracks; ++t) {
     const std::int64_t track = weights.profile_weight_offset + std::int64_t{t} * inputs * head_taps;
     const PartMatrix features{kernel.part_size(), std::int64_t{t} * head_taps * n.row, head_taps, n.channels, n.row};
-    add_parts(exec, "cheri::nn::profile_head_backward::add_weight", gradient, n_slices, {track, 1, head_taps}, partial, features);
+    add_parts(exec, "cheri::nn::profile_head_backward::add_weight", gradient, n_slices, GradientPlace{track, 1, head_taps}, partial, features);
     if (n.controls == 0) continue;
     const int taps = n.controls * head_taps;
     const PartMatrix controls{kernel.part_size(), kernel.control_begin() + std::int64_t{t} * taps, 1, taps, taps};
     add_parts(exec, "cheri::nn::profile_head_backward::add_control", gradient, n_slices,
-              {track + std::int64_t{n.channels} * head_taps, taps, 1}, partial, controls);
+              GradientPlace{track + std::int64_t{n.channels} * head_taps, taps, 1}, partial, controls);
   }
   const PartMatrix bias{kernel.part_size(), kernel.bias_begin(), 1, n.tracks, n.tracks};
-  add_parts(exec, "cheri::nn::profile_head_backward::add_bias", gradient, n_slices, {weights.profile_bias_offset, n.tracks, 1},
+  add_parts(exec, "cheri::nn::profile_head_backward::add_bias", gradient, n_slices, GradientPlace{weights.profile_bias_offset, n.tracks, 1},
             partial, bias);
 }
 

@@ -115,6 +115,17 @@ struct StemBackward {
   }
 };
 
+/// From the rows of a part to iconv.weight (C, 4, 21) and iconv.bias (C).
+struct StemPlace {
+  std::int64_t weight_offset, bias_offset;
+
+  KOKKOS_FORCEINLINE_FUNCTION std::int64_t operator()(std::int64_t row, int channel) const {
+    const auto tap = static_cast<int>(row / 5), code = static_cast<int>(row % 5);
+    if (tap == stem_taps) return bias_offset + channel;
+    return code == no_base ? nowhere : weight_offset + (channel * 4 + code) * stem_taps + tap;
+  }
+};
+
 template <class T, class Exec>
 struct StemInputGradient {
   View<T***, Exec> d_input_N4L;
@@ -164,13 +175,9 @@ void stem_backward(const Exec& exec, const GradientRows<T, Exec>& gradient, cons
                        team_policy(exec, n_slices * parts_per_slice)
                            .set_scratch_size(kernel.level, Kokkos::PerTeam(kernel.scratch_bytes())),
                        kernel);
-  for (int k = 0; k < stem_taps; ++k) {
-    const PartMatrix taps{kernel.part_size(), std::int64_t{k} * 5 * kernel.row(), 4, channels, kernel.row()};
-    add_parts(exec, "cheri::nn::stem_backward::add_taps", gradient, n_slices,
-              {weights.weight_offset + k, stem_taps, 4 * stem_taps}, partial, taps);
-  }
-  const PartMatrix bias{kernel.part_size(), std::int64_t{stem_taps} * 5 * kernel.row(), 1, channels, kernel.row()};
-  add_parts(exec, "cheri::nn::stem_backward::add_bias", gradient, n_slices, {weights.bias_offset, channels, 1}, partial, bias);
+  const PartMatrix taps{kernel.part_size(), 0, StemBackward<T, Exec>::part_rows, channels, kernel.row()};
+  add_parts(exec, "cheri::nn::stem_backward::add_parts", gradient, n_slices,
+            StemPlace{weights.weight_offset, weights.bias_offset}, partial, taps);
 }
 
 template <class T, class Exec>
