@@ -18,31 +18,35 @@ struct SignalSource {
 };
 
 struct ImportSpec {
-  std::string sequences;                    ///< FASTA: plain, gzip or bgzip
-  std::vector<SignalSource> signals;        ///< signals in group order, then controls
-  std::vector<std::string> peaks;           ///< BED3 to narrowPeak, plain or gzip; several files are joined
-  std::vector<std::string> negatives;       ///< the same; empty: GC-matched ones are drawn
-  std::vector<std::string> exclusions;      ///< loci which overlap one of these are dropped
-  std::vector<std::string> chromosomes;     ///< empty: all of the FASTA
-  double negatives_per_peak = 1.0;          ///< for drawn negatives
-  int negative_window = 2114;               ///< width over which GC is matched and peaks are avoided
-  std::uint64_t seed = 0;
+  std::string sequences;                  ///< FASTA: plain, gzip or bgzip
+  std::vector<SignalSource> signals;      ///< signals in group order, then controls
+  std::vector<std::string> peaks;         ///< BED3 to narrowPeak, plain or gzip; several files are joined
+  std::vector<std::string> negatives;     ///< the same; empty: GC-matched ones are drawn
+  std::vector<std::string> exclusions;    ///< loci which overlap one of these are dropped
+  std::vector<std::string> chromosomes;   ///< empty: all of the FASTA; kept in the FASTA's order
+  double negatives_per_peak = 1.0;        ///< for drawn negatives, chromosome by chromosome
+  int negative_window = 2114;             ///< width of a drawn negative: GC is matched and peaks are avoided over it
+  std::uint64_t seed = 0;                 ///< of the drawn negatives
+  int threads = 0;                        ///< 0: as many as the process may use
   std::string out_path;
 };
 
-/// A piece of work that ranks share: index i of n is done by the rank which owns it, results are handed to rank 0 in order.
-/// (`data` knows an index range, not MPI: the caller passes these two.)
-struct WorkRange {
-  int rank = 0;
-  int n_ranks = 1;
-};
-
 struct ImportReport {
-  std::vector<std::string> notes;           ///< one line each: what was found, dropped, missing, and why
+  std::vector<std::string> notes;   ///< one line each: what was found, dropped, missing, and why
 };
 
-// The design of the parallel hand-over is the implementer's; see import.cpp.
-ImportReport import_tracks(const ImportSpec& spec, const std::string& made_by,
-                           const std::function<void(double fraction, const std::string& what)>& progress);
+/// What is being read, and how much of the work is done, from 0 to 1.
+using ImportProgress = std::function<void(double fraction, const std::string& what)>;
 
-}  // namespace cheri::data
+/// Writes spec.out_path, whole or not at all, with the loci sets "peaks" and "negatives". The file is the same for any
+/// number of threads. Memory is bounded by one chromosome: its sequence and two of its signals. `progress` may be empty.
+///
+/// NaN and positions without a value become 0. A chromosome of the FASTA that a bigWig lacks becomes 0 and is noted, as are
+/// chromosomes that only a bigWig or a BED file has. Throws InputError, naming file and place, for files that are missing,
+/// damaged or of another assembly (a chromosome of another length, or none in common), negative or infinite values, and loci
+/// that end beyond their chromosome.
+///
+/// Under MPI one rank imports while the others wait: the work is bounded by the one writer of the file.
+ImportReport import_tracks(const ImportSpec& spec, const std::string& made_by, const ImportProgress& progress);
+
+}   // namespace cheri::data

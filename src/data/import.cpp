@@ -1,0 +1,309 @@
+// Import in three steps: what the files hold is checked against each other, the loci are read, and then chromosome after
+// chromosome its sequence and its signals go to the writer, in a fixed order. While one piece is written the next one is
+// read: the blocks of a bigWig by all threads, into disjoint stretches of one array.
+#include "cheri/data/import.hpp"
+
+#include "cheri/base/check.hpp"
+#include "cheri/base/nearest.hpp"
+#include "data/bed.hpp"
+#include "data/bigwig.hpp"
+#include "data/fasta.hpp"
+#include "data/intervals.hpp"
+#include "data/negatives.hpp"
+#include "data/text_input.hpp"
+
+#include <algorithm>
+#include <future>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <thread>
+
+namespace cheri::data {
+
+namespace {
+
+// ---- notes -------------------------------------------------------------------------------------------------------------
+
+/// Adds a line to a report: note(report, "a", 1).
+template <class... Parts>
+void note(ImportReport& report, const Parts&... parts) {
+  std::ostringstream line;
+  (line << ... << parts);
+  report.notes.push_back(line.str());
+}
+
+/// "chrI, chrII and 14 more".
+std::string shortened(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 8;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i > 0 ? ", " : "") + names[i];
+  return names.size() > most ? text + " and " + std::to_string(names.size() - most) + " more" : text;
+}
+
+std::vector<std::string> names_of(const std::vector<Chromosome>& chromosomes) {
+  std::vector<std::string> names;
+  for (const Chromosome& chromosome : chromosomes) names.push_back(chromosome.name);
+  return names;
+}
+
+// ---- the genome and its signals ----------------------------------------------------------------------------------------
+
+void check_spec(const ImportSpec& spec) {
+  CHERI_REQUIRE_INPUT(!spec.sequences.empty(), "import needs a FASTA file of sequences");
+  CHERI_REQUIRE_INPUT(!spec.peaks.empty(), "import needs a BED file of peaks");
+  CHERI_REQUIRE_INPUT(!spec.out_path.empty(), "import needs the name of the file to write");
+  CHERI_REQUIRE_INPUT(spec.threads >= 0, "threads must be 0 (all) or more, and is " << spec.threads);
+  CHERI_REQUIRE_INPUT(!spec.signals.empty() && !spec.signals.front().track.control,
+                      "import needs a bigWig file of a signal");
+  std::set<std::string> names;
+  for (const SignalSource& source : spec.signals) {
+    CHERI_REQUIRE_INPUT(names.insert(source.track.name).second, "two tracks are named " << source.track.name);
+  }
+}
+
+/// The chromosomes of the FASTA that are wanted, in its order.
+std::vector<Chromosome> select_chromosomes(const ImportSpec& spec, const std::vector<Chromosome>& all,
+                                           ImportReport& report) {
+  const std::vector<std::string> known = names_of(all);
+  const std::set<std::string> wanted(spec.chromosomes.begin(), spec.chromosomes.end());
+  for (const std::string& name : wanted) {
+    CHERI_REQUIRE_INPUT(
+        std::find(known.begin(), known.end(), name) != known.end(),
+        spec.sequences << " has no chromosome " << name << "; the nearest name is " << nearest_word(name, known));
+  }
+  std::vector<Chromosome> selected;
+  std::int64_t length = 0;
+  for (const Chromosome& chromosome : all) {
+    if (!wanted.empty() && !wanted.contains(chromosome.name)) continue;
+    selected.push_back(chromosome);
+    length += chromosome.length;
+  }
+  note(report, spec.sequences, ": ", selected.size(), " of ", all.size(), " chromosomes, ", length, " positions");
+  return selected;
+}
+
+/// A bigWig and where each chromosome of the genome is in it.
+struct SignalFile {
+  BigWigFile file;
+  std::vector<std::optional<int>> place;
+};
+
+/// Checks a bigWig against the genome: equal lengths, at least one chromosome in common. Notes what only one of the two has.
+SignalFile open_signal(const std::string& path, const std::string& sequences, const std::vector<Chromosome>& genome,
+                       const std::vector<Chromosome>& selected, ImportReport& report) {
+  SignalFile signal{BigWigFile(path), std::vector<std::optional<int>>(selected.size())};
+  const auto& chromosomes = signal.file.chromosomes();
+  const auto by_name = [](const std::string& name) { return [&](const Chromosome& c) { return c.name == name; }; };
+
+  std::vector<std::string> unknown, missing;
+  for (const Chromosome& chromosome : chromosomes) {
+    const auto found = std::find_if(genome.begin(), genome.end(), by_name(chromosome.name));
+    if (found == genome.end()) {
+      unknown.push_back(chromosome.name);
+      continue;
+    }
+    CHERI_REQUIRE_INPUT(found->length == chromosome.length,
+                        chromosome.name << " has " << chromosome.length << " positions in " << path << " and "
+                                        << found->length << " in " << sequences << ": they are of different assemblies");
+  }
+  CHERI_REQUIRE_INPUT(unknown.size() < chromosomes.size(), path << " and " << sequences
+                                                                << " have no chromosome in common: the one has "
+                                                                << (chromosomes.empty() ? "none" : shortened(unknown))
+                                                                << ", the other " << shortened(names_of(genome)));
+  for (std::size_t c = 0; c < selected.size(); ++c) {
+    const auto found = std::find_if(chromosomes.begin(), chromosomes.end(), by_name(selected[c].name));
+    if (found != chromosomes.end()) signal.place[c] = static_cast<int>(found - chromosomes.begin());
+    else missing.push_back(selected[c].name);
+  }
+  if (!unknown.empty()) note(report, path, ": left out, not in ", sequences, ": ", shortened(unknown));
+  if (!missing.empty()) note(report, path, ": no signal, taken as 0: ", shortened(missing));
+  return signal;
+}
+
+// ---- loci --------------------------------------------------------------------------------------------------------------
+
+/// The loci of several files, joined. Those on other chromosomes are dropped and noted; a file with no other loci is an
+/// error.
+std::vector<Locus> read_loci(const std::vector<std::string>& paths, const std::vector<Chromosome>& chromosomes,
+                             bool may_be_empty, ImportReport& report) {
+  std::vector<Locus> loci;
+  for (const std::string& path : paths) {
+    const BedFile file = read_bed(path, chromosomes);
+    std::int64_t n_elsewhere = 0;
+    std::vector<std::string> elsewhere;
+    for (const auto& [name, count] : file.elsewhere) {
+      n_elsewhere += count;
+      elsewhere.push_back(quoted(name));
+    }
+    CHERI_REQUIRE_INPUT(may_be_empty || !file.loci.empty() || !elsewhere.empty(), path << " has no locus");
+    CHERI_REQUIRE_INPUT(may_be_empty || !file.loci.empty(), path << " has loci on " << shortened(elsewhere)
+                                                                 << " only; imported are "
+                                                                 << shortened(names_of(chromosomes)));
+    note(report, path, ": ", file.loci.size(), " loci");
+    if (n_elsewhere > 0)
+      note(report, path, ": ", n_elsewhere, " loci dropped, on chromosomes not imported: ", shortened(elsewhere));
+    loci.insert(loci.end(), file.loci.begin(), file.loci.end());
+  }
+  return loci;
+}
+
+/// Drops the loci that overlap an exclusion.
+void drop_excluded(std::vector<Locus>& loci, const IntervalSet& excluded, const char* what, ImportReport& report) {
+  const auto n = std::erase_if(loci, [&](const Locus& l) { return excluded.overlaps(l.chromosome, l.start, l.end); });
+  if (n > 0) note(report, n, " ", what, " dropped, they overlap an exclusion");
+  CHERI_REQUIRE_INPUT(!loci.empty(), "all " << n << " " << what << " overlap an exclusion");
+}
+
+/// Peaks, negatives where they are given, and what drawn negatives keep away from.
+struct Loci {
+  std::vector<Locus> peaks, negatives;
+  IntervalSet avoid;
+
+  [[nodiscard]] std::vector<Locus> peaks_of(std::int32_t chromosome) const {
+    std::vector<Locus> some;
+    std::copy_if(peaks.begin(), peaks.end(), std::back_inserter(some),
+                 [&](const Locus& l) { return l.chromosome == chromosome; });
+    return some;
+  }
+};
+
+Loci read_all_loci(const ImportSpec& spec, const std::vector<Chromosome>& chromosomes, ImportReport& report) {
+  Loci loci;
+  for (const Locus& locus : read_loci(spec.exclusions, chromosomes, true, report)) loci.avoid.add(locus);
+  loci.peaks = read_loci(spec.peaks, chromosomes, false, report);
+  drop_excluded(loci.peaks, loci.avoid, "peaks", report);
+  if (!spec.negatives.empty()) {
+    loci.negatives = read_loci(spec.negatives, chromosomes, false, report);
+    drop_excluded(loci.negatives, loci.avoid, "negatives", report);
+  }
+  for (const Locus& peak : loci.peaks) loci.avoid.add(peak);
+  return loci;
+}
+
+// ---- chromosome after chromosome ---------------------------------------------------------------------------------------
+
+/// What the writer gets at a time: the sequence of a chromosome (track -1), or one signal of it.
+struct Piece {
+  std::size_t chromosome = 0;
+  int track = -1;
+  std::vector<Code> codes;
+  std::vector<float> values;
+};
+
+/// Reads the pieces in the order in which they are written.
+class PieceReader {
+ public:
+  PieceReader(const ImportSpec& spec, const std::vector<Chromosome>& chromosomes, const std::vector<SignalFile>& signals)
+      : m_fasta(spec.sequences), m_chromosomes(chromosomes), m_signals(signals), m_threads(spec.threads) {
+    if (m_threads == 0) m_threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  }
+
+  [[nodiscard]] std::size_t size() const { return m_chromosomes.size() * (m_signals.size() + 1); }
+
+  /// Starts to read the next piece, beside the caller if there is more than one thread.
+  std::future<Piece> next() {
+    const std::size_t i = m_next++;
+    return std::async(m_threads > 1 ? std::launch::async : std::launch::deferred, [this, i] { return read(i); });
+  }
+
+ private:
+  Piece read(std::size_t i) {
+    Piece piece{i / (m_signals.size() + 1), static_cast<int>(i % (m_signals.size() + 1)) - 1, {}, {}};
+    const Chromosome& chromosome = m_chromosomes[piece.chromosome];
+    if (piece.track < 0) {
+      piece.codes = sequence(chromosome);
+      return piece;
+    }
+    const SignalFile& signal = m_signals[static_cast<std::size_t>(piece.track)];
+    const auto place = signal.place[piece.chromosome];
+    if (place) piece.values = signal.file.values(*place, m_threads);
+    else piece.values.assign(static_cast<std::size_t>(chromosome.length), 0.0F);
+    return piece;
+  }
+
+  /// Goes on in the FASTA file to a chromosome.
+  std::vector<Code> sequence(const Chromosome& chromosome) {
+    FastaRecord record;
+    while (m_fasta.next(record)) {
+      if (record.name != chromosome.name) continue;
+      CHERI_REQUIRE_INPUT(static_cast<std::int64_t>(record.codes.size()) == chromosome.length,
+                          "the FASTA file changed while it was read, at " << chromosome.name);
+      return std::move(record.codes);
+    }
+    throw InputError("the FASTA file changed while it was read: " + chromosome.name + " is gone");
+  }
+
+  FastaReader m_fasta;
+  const std::vector<Chromosome>& m_chromosomes;
+  const std::vector<SignalFile>& m_signals;
+  int m_threads;
+  std::size_t m_next = 0;
+};
+
+/// Draws the negatives of a chromosome into loci.negatives, and adds to the count of those wanted.
+void draw_negatives(const ImportSpec& spec, const Piece& sequence, Loci& loci, std::int64_t& wanted) {
+  const auto chromosome = static_cast<std::int32_t>(sequence.chromosome);
+  const NegativesSpec negatives_spec{spec.negative_window, spec.negatives_per_peak, spec.seed};
+  const Negatives drawn = draw_negatives(negatives_spec, chromosome, sequence.codes, loci.peaks_of(chromosome), loci.avoid);
+  loci.negatives.insert(loci.negatives.end(), drawn.loci.begin(), drawn.loci.end());
+  wanted += drawn.wanted;
+}
+
+void write_chromosomes(const ImportSpec& spec, const std::vector<Chromosome>& chromosomes,
+                       const std::vector<SignalFile>& signals, Loci& loci, TracksWriter& writer, ImportReport& report,
+                       const ImportProgress& progress) {
+  const bool draws = spec.negatives.empty();
+  std::int64_t wanted = 0;
+  PieceReader reader(spec, chromosomes, signals);
+  std::future<Piece> next = reader.next();
+  for (std::size_t i = 0; i < reader.size(); ++i) {
+    const Piece piece = next.get();
+    if (i + 1 < reader.size()) next = reader.next();
+    const int chromosome = static_cast<int>(piece.chromosome);
+    const std::string& name = chromosomes[piece.chromosome].name;
+    if (progress) {
+      progress(static_cast<double>(i) / static_cast<double>(reader.size()),
+               name + " " + (piece.track < 0 ? "sequence" : spec.signals[static_cast<std::size_t>(piece.track)].track.name));
+    }
+    if (piece.track >= 0) {
+      writer.signal(piece.track, chromosome, piece.values);
+      continue;
+    }
+    writer.sequence(chromosome, piece.codes);
+    if (draws) draw_negatives(spec, piece, loci, wanted);
+  }
+  if (draws) {
+    note(report, loci.negatives.size(), " negatives drawn, matched to the GC of the peaks",
+         static_cast<std::int64_t>(loci.negatives.size()) < wanted
+             ? ", of " + std::to_string(wanted) + " wanted: there is no more room"
+             : "");
+  }
+}
+
+}   // namespace
+
+ImportReport import_tracks(const ImportSpec& spec, const std::string& made_by, const ImportProgress& progress) {
+  check_spec(spec);
+  ImportReport report;
+  if (progress) progress(0.0, "chromosomes of " + spec.sequences);
+  const std::vector<Chromosome> genome = fasta_chromosomes(spec.sequences);
+  const std::vector<Chromosome> chromosomes = select_chromosomes(spec, genome, report);
+  std::vector<SignalFile> signals;
+  std::vector<Track> tracks;
+  for (const SignalSource& source : spec.signals) {
+    signals.push_back(open_signal(source.path, spec.sequences, genome, chromosomes, report));
+    tracks.push_back(source.track);
+  }
+  Loci loci = read_all_loci(spec, chromosomes, report);
+
+  TracksWriter writer(spec.out_path, chromosomes, tracks, made_by);
+  write_chromosomes(spec, chromosomes, signals, loci, writer, report, progress);
+  writer.loci("peaks", loci.peaks);
+  writer.loci("negatives", loci.negatives);
+  writer.close();
+  if (progress) progress(1.0, "written " + spec.out_path);
+  return report;
+}
+
+}   // namespace cheri::data
