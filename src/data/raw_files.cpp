@@ -1,0 +1,99 @@
+#include "data/raw_files.hpp"
+
+#include "cheri/base/check.hpp"
+#include "cheri/base/files.hpp"
+#include "data/bigwig.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <sstream>
+
+#include <bigWig.h>
+#include <zlib.h>
+
+namespace cheri::data {
+
+void write_fasta(const std::string& path, const std::vector<NamedSequence>& sequences) {
+  constexpr std::size_t line_length = 60;
+  const gzFile file = gzopen(path.c_str(), "wb");
+  CHERI_REQUIRE(file != nullptr, "cannot write " << path << ": " << std::strerror(errno));
+  bool written = true;
+  std::string line;
+  const auto write_line = [&] {
+    line += '\n';
+    written = written && gzwrite(file, line.data(), static_cast<unsigned>(line.size())) > 0;
+    line.clear();
+  };
+  for (const NamedSequence& sequence : sequences) {
+    line = ">" + sequence.name;
+    write_line();
+    for (const Code code : *sequence.codes) {
+      line += "ACGTN"[code];
+      if (line.size() == line_length) write_line();
+    }
+    if (!line.empty()) write_line();
+  }
+  const bool closed = gzclose_w(file) == Z_OK;
+  CHERI_REQUIRE(written && closed, "cannot write " << path << " whole");
+}
+
+namespace {
+
+/// Runs of equal values, none of them 0.
+struct Runs {
+  std::vector<std::uint32_t> starts, ends;
+  std::vector<float> values;
+};
+
+Runs runs_of(const std::vector<float>& values) {
+  Runs runs;
+  for (std::size_t begin = 0, end = 0; begin < values.size(); begin = end) {
+    while (end < values.size() && values[end] == values[begin]) ++end;
+    if (values[begin] == 0) continue;
+    runs.starts.push_back(static_cast<std::uint32_t>(begin));
+    runs.ends.push_back(static_cast<std::uint32_t>(end));
+    runs.values.push_back(values[begin]);
+  }
+  return runs;
+}
+
+}   // namespace
+
+void write_bigwig(const std::string& path, const std::vector<NamedValues>& chromosomes) {
+  std::vector<const char*> names;
+  std::vector<std::uint32_t> lengths;
+  for (const NamedValues& chromosome : chromosomes) {
+    names.push_back(chromosome.name.c_str());
+    lengths.push_back(static_cast<std::uint32_t>(chromosome.values->size()));
+  }
+  std::unique_ptr<bigWigFile_t, void (*)(bigWigFile_t*)> file(bwOpen(path.c_str(), nullptr, "w"), bwClose);
+  CHERI_REQUIRE(file, "cannot write " << path << ": " << std::strerror(errno));
+  constexpr int zoom_levels = 10;
+  CHERI_REQUIRE(bwCreateHdr(file.get(), zoom_levels) == 0, "cannot make the header of " << path);
+  file->cl = bwCreateChromList(names.data(), lengths.data(), static_cast<std::int64_t>(names.size()));
+  CHERI_REQUIRE(file->cl != nullptr && bwWriteHdr(file.get()) == 0, "cannot write the header of " << path);
+  for (const NamedValues& chromosome : chromosomes) {
+    const Runs runs = runs_of(*chromosome.values);
+    if (runs.starts.empty()) continue;
+    const std::vector<const char*> repeated(runs.starts.size(), chromosome.name.c_str());
+    const int status = bwAddIntervals(file.get(), repeated.data(), runs.starts.data(), runs.ends.data(), runs.values.data(),
+                                      static_cast<std::uint32_t>(runs.starts.size()));
+    CHERI_REQUIRE(status == 0, "cannot write " << chromosome.name << " to " << path);
+  }
+  file.reset();
+  const BigWigFile read_back(path);   // bwClose reports no error; a file that is not whole has no index
+}
+
+void write_bed(const std::string& path, const std::vector<std::string>& chromosomes, const std::vector<Locus>& loci) {
+  std::ostringstream text;
+  for (std::size_t i = 0; i < loci.size(); ++i) {
+    const Locus& locus = loci[i];
+    text << chromosomes.at(static_cast<std::size_t>(locus.chromosome)) << '\t' << locus.start << '\t' << locus.end;
+    if (locus.summit >= 0) text << "\tlocus_" << i + 1 << "\t0\t.\t0\t-1\t-1\t" << locus.summit;
+    text << '\n';
+  }
+  write_text_file(path, text.str());
+}
+
+}   // namespace cheri::data
