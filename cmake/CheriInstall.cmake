@@ -11,4 +11,4 @@ install(EXPORT cheri NAMESPACE cheri:: FILE cheriTargets.cmake DESTINATION ${pac
 configure_package_config_file(cmake/cheriConfig.cmake.in cheriConfig.cmake INSTALL_DESTINATION ${package_folder})
 write_basic_package_version_file(cheriConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/cheriConfig.cmake ${PROJECT_BINARY_DIR}/cheriConfigVersion.cmake
-  cmake/FindBigWig.cmake cmake/FindHTSlib.cmake cmake/cuda13.hpp DESTINATION ${package_folder})
+  cmake/FindBigWig.cmake cmake/cuda13.hpp DESTINATION ${package_folder})

@@ -17,7 +17,7 @@ kokkos_version=4.5.01
 archive_name=pycompadre archive_version=1.7.6
 archive_sha256=c766ec4d445ce076069be4b8c51a23ffac4ee79ea949ca86446bfd8c299b154c
 packages=(ccache cmake clang-format clang-tidy g++ git libbenchmark-dev libbigwig-dev libcli11-dev libfmt-dev libgtest-dev
-  libhdf5-dev libhts-dev libopenmpi-dev libspdlog-dev libssl-dev libtomlplusplus-dev ninja-build nlohmann-json3-dev
+  libhdf5-dev libopenmpi-dev libspdlog-dev libssl-dev libtomlplusplus-dev ninja-build nlohmann-json3-dev
   openmpi-bin pkg-config python3-h5py python3-numpy python3-pip zlib1g-dev)
 
 say() { echo "setup: $*" >&2; }
