@@ -25,6 +25,9 @@ class BigWigFile {
   [[nodiscard]] const std::string& path() const { return m_path; }
   [[nodiscard]] const std::vector<Chromosome>& chromosomes() const { return m_chromosomes; }
 
+  /// Whether any position of a chromosome has a value.
+  [[nodiscard]] bool has_values(int chromosome) const { return !m_blocks.at(static_cast<std::size_t>(chromosome)).empty(); }
+
   /// The value of every position of a chromosome (an index into chromosomes()); 0 where the file has none or NaN.
   /// Throws InputError with file, chromosome, position and value for a negative or infinite value, and for data that are
   /// damaged or overlap.

@@ -113,7 +113,8 @@ SignalFile open_signal(const std::string& path, const std::string& sequences, co
                                                                 << ", the other " << shortened(names_of(genome)));
   for (std::size_t c = 0; c < selected.size(); ++c) {
     const auto found = std::find_if(chromosomes.begin(), chromosomes.end(), by_name(selected[c].name));
-    if (found != chromosomes.end()) signal.place[c] = static_cast<int>(found - chromosomes.begin());
+    const auto place = static_cast<int>(found - chromosomes.begin());
+    if (found != chromosomes.end() && signal.file.has_values(place)) signal.place[c] = place;
     else missing.push_back(selected[c].name);
   }
   if (!unknown.empty()) note(report, path, ": left out, not in ", sequences, ": ", shortened(unknown));
@@ -123,11 +124,17 @@ SignalFile open_signal(const std::string& path, const std::string& sequences, co
 
 // ---- loci --------------------------------------------------------------------------------------------------------------
 
+/// The loci of one set, and how many were left out.
+struct LociSet {
+  std::vector<Locus> loci;
+  LociReport left_out;
+};
+
 /// The loci of several files, joined. Those on other chromosomes are dropped and noted; a file with no other loci is an
 /// error.
-std::vector<Locus> read_loci(const std::vector<std::string>& paths, const std::vector<Chromosome>& chromosomes,
-                             bool may_be_empty, ImportReport& report) {
-  std::vector<Locus> loci;
+LociSet read_loci(const std::vector<std::string>& paths, const std::vector<Chromosome>& chromosomes, bool may_be_empty,
+                  ImportReport& report) {
+  LociSet set;
   for (const std::string& path : paths) {
     const BedFile file = read_bed(path, chromosomes);
     std::int64_t n_elsewhere = 0;
@@ -143,41 +150,43 @@ std::vector<Locus> read_loci(const std::vector<std::string>& paths, const std::v
     note(report, path, ": ", file.loci.size(), " loci");
     if (n_elsewhere > 0)
       note(report, path, ": ", n_elsewhere, " loci dropped, on chromosomes not imported: ", shortened(elsewhere));
-    loci.insert(loci.end(), file.loci.begin(), file.loci.end());
+    set.loci.insert(set.loci.end(), file.loci.begin(), file.loci.end());
+    set.left_out.other_chromosome += n_elsewhere;
   }
-  return loci;
+  return set;
 }
 
 /// Drops the loci that overlap an exclusion.
-void drop_excluded(std::vector<Locus>& loci, const IntervalSet& excluded, const char* what, ImportReport& report) {
-  const auto n = std::erase_if(loci, [&](const Locus& l) { return excluded.overlaps(l.chromosome, l.start, l.end); });
+void drop_excluded(LociSet& set, const IntervalSet& excluded, const char* what, ImportReport& report) {
+  const auto n = std::erase_if(set.loci, [&](const Locus& l) { return excluded.overlaps(l.chromosome, l.start, l.end); });
   if (n > 0) note(report, n, " ", what, " dropped, they overlap an exclusion");
-  CHERI_REQUIRE_INPUT(!loci.empty(), "all " << n << " " << what << " overlap an exclusion");
+  CHERI_REQUIRE_INPUT(!set.loci.empty(), "all " << n << " " << what << " overlap an exclusion");
+  set.left_out.excluded = static_cast<std::int64_t>(n);
 }
 
 /// Peaks, negatives where they are given, and what drawn negatives keep away from.
 struct Loci {
-  std::vector<Locus> peaks, negatives;
+  LociSet peaks, negatives;
   IntervalSet avoid;
 
   [[nodiscard]] std::vector<Locus> peaks_of(std::int32_t chromosome) const {
     std::vector<Locus> some;
-    std::copy_if(peaks.begin(), peaks.end(), std::back_inserter(some),
-                 [&](const Locus& l) { return l.chromosome == chromosome; });
+    std::copy_if(peaks.loci.begin(), peaks.loci.end(), std::back_inserter(some),
+                 [&](const Locus& locus) { return locus.chromosome == chromosome; });
     return some;
   }
 };
 
 Loci read_all_loci(const ImportSpec& spec, const std::vector<Chromosome>& chromosomes, ImportReport& report) {
   Loci loci;
-  for (const Locus& locus : read_loci(spec.exclusions, chromosomes, true, report)) loci.avoid.add(locus);
+  for (const Locus& locus : read_loci(spec.exclusions, chromosomes, true, report).loci) loci.avoid.add(locus);
   loci.peaks = read_loci(spec.peaks, chromosomes, false, report);
   drop_excluded(loci.peaks, loci.avoid, "peaks", report);
   if (!spec.negatives.empty()) {
     loci.negatives = read_loci(spec.negatives, chromosomes, false, report);
     drop_excluded(loci.negatives, loci.avoid, "negatives", report);
   }
-  for (const Locus& peak : loci.peaks) loci.avoid.add(peak);
+  for (const Locus& peak : loci.peaks.loci) loci.avoid.add(peak);
   return loci;
 }
 
@@ -246,7 +255,7 @@ void draw_negatives(const ImportSpec& spec, const Piece& sequence, Loci& loci, s
   const auto chromosome = static_cast<std::int32_t>(sequence.chromosome);
   const NegativesSpec negatives_spec{spec.negative_window, spec.negatives_per_peak, spec.seed};
   const Negatives drawn = draw_negatives(negatives_spec, chromosome, sequence.codes, loci.peaks_of(chromosome), loci.avoid);
-  loci.negatives.insert(loci.negatives.end(), drawn.loci.begin(), drawn.loci.end());
+  loci.negatives.loci.insert(loci.negatives.loci.end(), drawn.loci.begin(), drawn.loci.end());
   wanted += drawn.wanted;
 }
 
@@ -274,10 +283,9 @@ void write_chromosomes(const ImportSpec& spec, const std::vector<Chromosome>& ch
     if (draws) draw_negatives(spec, piece, loci, wanted);
   }
   if (draws) {
-    note(report, loci.negatives.size(), " negatives drawn, matched to the GC of the peaks",
-         static_cast<std::int64_t>(loci.negatives.size()) < wanted
-             ? ", of " + std::to_string(wanted) + " wanted: there is no more room"
-             : "");
+    const auto n = static_cast<std::int64_t>(loci.negatives.loci.size());
+    note(report, n, " negatives drawn, matched to the GC of the peaks");
+    if (n < wanted) note(report, wanted, " negatives were wanted: there is no room for more that match");
   }
 }
 
@@ -299,8 +307,8 @@ ImportReport import_tracks(const ImportSpec& spec, const std::string& made_by, c
 
   TracksWriter writer(spec.out_path, chromosomes, tracks, made_by);
   write_chromosomes(spec, chromosomes, signals, loci, writer, report, progress);
-  writer.loci("peaks", loci.peaks);
-  writer.loci("negatives", loci.negatives);
+  writer.loci("peaks", loci.peaks.loci, loci.peaks.left_out);
+  writer.loci("negatives", loci.negatives.loci, loci.negatives.left_out);
   writer.close();
   if (progress) progress(1.0, "written " + spec.out_path);
   return report;
