@@ -6,4 +6,4 @@ void fail(const char* condition, const char* file, int line, const std::string& 
   throw Error(std::string(file) + ":" + std::to_string(line) + ": " + message + " (" + condition + " does not hold)");
 }
 
-}  // namespace cheri
+}   // namespace cheri

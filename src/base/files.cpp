@@ -35,4 +35,4 @@ std::string read_text_file(const std::string& path) {
   return text.str();
 }
 
-}  // namespace cheri
+}   // namespace cheri

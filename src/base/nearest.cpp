@@ -25,7 +25,7 @@ std::size_t levenshtein(const std::string& a, const std::string& b) {
   return row.back();
 }
 
-}  // namespace
+}   // namespace
 
 std::string nearest_word(const std::string& word, const std::vector<std::string>& known) {
   std::string nearest;
@@ -49,4 +49,4 @@ std::string join_words(const std::vector<std::string>& words) {
   return joined;
 }
 
-}  // namespace cheri
+}   // namespace cheri

@@ -135,7 +135,7 @@ double unit_interval(std::uint32_t high, std::uint32_t low) {
 std::uint32_t low_half(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
 std::uint32_t high_half(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
 
-}  // namespace
+}   // namespace
 
 double counter_normal(std::uint64_t seed, std::uint64_t i) {
   const std::uint64_t pair = i / 2;
@@ -145,4 +145,4 @@ double counter_normal(std::uint64_t seed, std::uint64_t i) {
   return radius * (i % 2 == 0 ? point.cosine : point.sine);
 }
 
-}  // namespace cheri
+}   // namespace cheri

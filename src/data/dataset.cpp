@@ -93,7 +93,7 @@ View<T*, Exec> copy_in(const char* label, const void* data, std::size_t bytes) {
   return view;
 }
 
-}  // namespace
+}   // namespace
 
 template <class Exec>
 Dataset<Exec>::Dataset(const ExampleSet& examples)
@@ -106,8 +106,10 @@ Dataset<Exec>::Dataset(const ExampleSet& examples)
       m_n_signals(examples.n_signals()),
       m_n_controls(examples.n_controls()),
       m_codes(copy_in<Code, Exec>("cheri::data::codes", examples.codes.data(), examples.codes.size())),
-      m_signal(copy_in<std::uint8_t, Exec>("cheri::data::signal", examples.signal.bytes.data(), examples.signal.bytes.size())),
-      m_control(copy_in<std::uint8_t, Exec>("cheri::data::control", examples.control.bytes.data(), examples.control.bytes.size())),
+      m_signal(
+          copy_in<std::uint8_t, Exec>("cheri::data::signal", examples.signal.bytes.data(), examples.signal.bytes.size())),
+      m_control(
+          copy_in<std::uint8_t, Exec>("cheri::data::control", examples.control.bytes.data(), examples.control.bytes.size())),
       m_signal_mirror(mirrored_channels<Exec>(examples.tracks, false)),
       m_control_mirror(mirrored_channels<Exec>(examples.tracks, true)) {}
 
@@ -121,18 +123,19 @@ Batch<Exec> Dataset<Exec>::make_batch(int n) const {
 
 template <class Exec>
 void Dataset<Exec>::gather(const Exec& exec, const Batch<Exec>& batch, const View<const Draw*, Exec>& draws) const {
-  CHERI_REQUIRE(batch.codes_NL.extent(0) == draws.extent(0), "a batch of " << batch.codes_NL.extent(0) << " examples for "
-                                                                          << draws.extent(0) << " draws");
+  CHERI_REQUIRE(batch.codes_NL.extent(0) == draws.extent(0),
+                "a batch of " << batch.codes_NL.extent(0) << " examples for " << draws.extent(0) << " draws");
   const int flanks = 2 * m_max_jitter;
   const Extents sequence{1, m_windows.in_window + flanks, m_windows.in_window};
   const Extents signal{m_n_signals, m_windows.out_window + flanks, m_windows.out_window};
   const Extents control{m_n_controls, m_windows.in_window + flanks, m_windows.in_window};
   gather_codes<Exec>(exec, batch.codes_NL, m_codes, draws, sequence);
   gather_any<Exec>(exec, batch.signal_NTW, m_signal_type, m_signal, m_signal_mirror, draws, signal);
-  if (m_n_controls > 0) gather_any<Exec>(exec, batch.control_NKL, m_control_type, m_control, m_control_mirror, draws, control);
+  if (m_n_controls > 0)
+    gather_any<Exec>(exec, batch.control_NKL, m_control_type, m_control, m_control_mirror, draws, control);
 }
 
 #define CHERI_DATASET(Exec) template class Dataset<Exec>;
 CHERI_FOR_EACH_SPACE(CHERI_DATASET)
 
-}  // namespace cheri::data
+}   // namespace cheri::data

@@ -17,7 +17,7 @@ std::uint32_t seed_of(std::uint64_t seed, std::int64_t epoch) {
                                     seed_bound);
 }
 
-}  // namespace
+}   // namespace
 
 EpochDraws epoch_draws(const SamplerSpec& spec, std::int64_t epoch) {
   CHERI_REQUIRE_INPUT(spec.n_peaks >= 1, "there are no training peaks");
@@ -30,8 +30,7 @@ EpochDraws epoch_draws(const SamplerSpec& spec, std::int64_t epoch) {
   std::fill_n(ordered_labels.begin(), spec.n_peaks, 1);
   EpochDraws draws;
   draws.label = random.permutation(ordered_labels);
-  const std::vector<std::int64_t> negatives =
-      random.integers(std::max<std::int64_t>(1, spec.n_negatives), n_negatives);
+  const std::vector<std::int64_t> negatives = random.integers(std::max<std::int64_t>(1, spec.n_negatives), n_negatives);
   draws.jitter = random.integers(2 * spec.max_jitter + 1, n);
   draws.reverse_complement = random.integers(2, n);
 
@@ -63,4 +62,4 @@ std::vector<Draw> centred_order(std::int64_t n_examples, int max_jitter) {
   return order;
 }
 
-}  // namespace cheri::data
+}   // namespace cheri::data

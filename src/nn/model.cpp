@@ -10,7 +10,7 @@ auto first_examples(const ViewType& view, int n) {
   return Kokkos::subview(view, std::make_pair(0, n), Kokkos::ALL, Kokkos::ALL);
 }
 
-}  // namespace
+}   // namespace
 
 template <class T, class Exec>
 Model<T, Exec>::Model(const ModelShape& shape, int capacity, int slice_size, Mode mode)
@@ -57,7 +57,8 @@ View<T***, Exec> Model<T, Exec>::features(int layer, int n) const {
 
 template <class T, class Exec>
 View<T**, Exec> Model<T, Exec>::statistics(int layer, int n) const {
-  return Kokkos::subview(m_statistics[static_cast<std::size_t>(layer) % m_statistics.size()], std::make_pair(0, n), Kokkos::ALL);
+  return Kokkos::subview(m_statistics[static_cast<std::size_t>(layer) % m_statistics.size()], std::make_pair(0, n),
+                         Kokkos::ALL);
 }
 
 template <class T, class Exec>
@@ -77,7 +78,8 @@ void Model<T, Exec>::forward(const Exec& exec, const ModelOutput<T, Exec>& outpu
                 "sequences of " << input.codes_NL.extent(1) << " bp for in_window = " << m_shape.in_window);
   stem_forward<T, Exec>(exec, features(0, n), input.codes_NL, m_stem);
   for (int i = 0; i < m_shape.n_layers; ++i) {
-    block_forward<T, Exec>(exec, features(i + 1, n), statistics(i, n), features(i, n), m_blocks[static_cast<std::size_t>(i)], m_scratch);
+    block_forward<T, Exec>(exec, features(i + 1, n), statistics(i, n), features(i, n), m_blocks[static_cast<std::size_t>(i)],
+                           m_scratch);
   }
   profile_head_forward<T, Exec>(exec, output.logits_NTW, features(m_shape.n_layers, n), input.control_NKL, m_heads);
   count_head_forward<T, Exec>(exec, output.log_counts_NG, features(m_shape.n_layers, n), input.control_NKL, m_heads);
@@ -95,13 +97,15 @@ void Model<T, Exec>::backward(const Exec& exec, const View<T**, Exec>& gradient_
                                  input.control_NKL, m_heads, m_scratch.partial);
   count_head_backward<T, Exec>(exec, gradient, d_features, d_output.log_counts_NG, m_heads);
   for (int i = m_shape.n_layers - 1; i >= 0; --i) {
-    block_backward<T, Exec>(exec, gradient, d_features, features(i, n), statistics(i, n), m_blocks[static_cast<std::size_t>(i)], m_scratch);
+    block_backward<T, Exec>(exec, gradient, d_features, features(i, n), statistics(i, n),
+                            m_blocks[static_cast<std::size_t>(i)], m_scratch);
   }
   stem_backward<T, Exec>(exec, gradient, d_features, input.codes_NL, m_stem, m_scratch.partial);
 }
 
 template <class T, class Exec>
-void Model<T, Exec>::input_gradient(const Exec& exec, const View<T***, Exec>& d_input_N4L, const ModelInput<T, Exec>& input) {
+void Model<T, Exec>::input_gradient(const Exec& exec, const View<T***, Exec>& d_input_N4L,
+                                    const ModelInput<T, Exec>& input) {
   const int n = static_cast<int>(input.codes_NL.extent(0));
   stem_input_gradient<T, Exec>(exec, d_input_N4L, first_examples(m_d_features, n), input.codes_NL, m_stem);
 }
@@ -111,4 +115,4 @@ void Model<T, Exec>::input_gradient(const Exec& exec, const View<T***, Exec>& d_
   template class Model<double, Exec>;
 CHERI_FOR_EACH_SPACE(CHERI_MODEL)
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

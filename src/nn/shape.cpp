@@ -11,7 +11,8 @@ int ModelShape::n_tracks() const { return std::accumulate(signal_groups.begin(),
 
 std::vector<int> ModelShape::group_of_track() const {
   std::vector<int> groups;
-  for (int g = 0; g < n_groups(); ++g) groups.insert(groups.end(), static_cast<std::size_t>(signal_groups[static_cast<std::size_t>(g)]), g);
+  for (int g = 0; g < n_groups(); ++g)
+    groups.insert(groups.end(), static_cast<std::size_t>(signal_groups[static_cast<std::size_t>(g)]), g);
   return groups;
 }
 
@@ -80,4 +81,4 @@ HostView<float*> initial_parameters(const ParameterTable& table, std::uint64_t s
   return values;
 }
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

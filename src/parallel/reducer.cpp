@@ -10,7 +10,7 @@ namespace cheri::parallel {
 
 namespace {
 
-constexpr int max_depth = 32;  ///< of the stack: enough for 2^16 slices on any number of ranks
+constexpr int max_depth = 32;   ///< of the stack: enough for 2^16 slices on any number of ranks
 
 /// Columns that one work item sums together: neighbours vectorise on a CPU, and threads read neighbours on a GPU.
 template <class Exec>
@@ -57,7 +57,7 @@ ViewType uninitialised(const std::string& label, std::size_t rows, std::size_t c
   return ViewType(Kokkos::view_alloc(label, Kokkos::WithoutInitializing), rows, columns);
 }
 
-}  // namespace
+}   // namespace
 
 template <class Exec>
 Reducer<Exec>::Reducer(const Communicator& communicator, int n_slices, std::int64_t row_length)
@@ -95,8 +95,8 @@ void Reducer<Exec>::allocate_exchange() {
     m_chunk_begins.push_back(static_cast<int>(chunk.begin));
   }
   const auto n_nodes = m_node_owners.size();
-  const auto n_mine = static_cast<std::size_t>(
-      std::count(m_node_owners.begin(), m_node_owners.end(), m_communicator->rank()));
+  const auto n_mine =
+      static_cast<std::size_t>(std::count(m_node_owners.begin(), m_node_owners.end(), m_communicator->rank()));
   const auto columns = static_cast<std::size_t>(m_row_length);
   const auto my_columns = static_cast<std::size_t>(m_chunk_sizes[static_cast<std::size_t>(m_communicator->rank())]);
 
@@ -105,8 +105,8 @@ void Reducer<Exec>::allocate_exchange() {
   m_chunk_1B = uninitialised<MessageView<float**>>("cheri::parallel::Reducer::chunk", 1, my_columns);
   if constexpr (staged) {
     m_sent_MQ = uninitialised<MessageView<float**>>("cheri::parallel::Reducer::sent", n_mine, columns);
-    m_total_Q = MessageView<float*>(
-        Kokkos::view_alloc("cheri::parallel::Reducer::total", Kokkos::WithoutInitializing), columns);
+    m_total_Q =
+        MessageView<float*>(Kokkos::view_alloc("cheri::parallel::Reducer::total", Kokkos::WithoutInitializing), columns);
   } else {
     m_sent_MQ = m_nodes_MQ;
   }
@@ -175,4 +175,4 @@ void Reducer<Exec>::sum(const Exec& exec, const View<float*, Exec>& total_Q, con
 CHERI_FOR_EACH_SPACE(CHERI_INSTANTIATE)
 #undef CHERI_INSTANTIATE
 
-}  // namespace cheri::parallel
+}   // namespace cheri::parallel

@@ -17,14 +17,14 @@ bool in_use = false;
 extern "C" void note_signal(int signal) {
   if (signal == SIGINT && interrupted != 0) {
     std::signal(SIGINT, SIG_DFL);
-    std::raise(SIGINT);  // ends the process when this handler returns
+    std::raise(SIGINT);   // ends the process when this handler returns
     return;
   }
   if (signal == SIGINT) interrupted = 1;
   last_signal = signal;
 }
 
-}  // namespace
+}   // namespace
 
 StopSignals::StopSignals() {
   CHERI_REQUIRE(!in_use, "stop signals are already handled");
@@ -33,7 +33,7 @@ StopSignals::StopSignals() {
   interrupted = 0;
   struct sigaction action {};
   action.sa_handler = note_signal;
-  action.sa_flags = SA_RESTART;  // file reads and writes go on
+  action.sa_flags = SA_RESTART;   // file reads and writes go on
   sigemptyset(&action.sa_mask);
   for (std::size_t i = 0; i < handled.size(); ++i) {
     CHERI_REQUIRE(sigaction(handled[i], &action, &m_former[i]) == 0, "sigaction: " << std::strerror(errno));
@@ -47,4 +47,4 @@ StopSignals::~StopSignals() {
 
 int StopSignals::received() const { return last_signal; }
 
-}  // namespace cheri::parallel
+}   // namespace cheri::parallel

@@ -49,4 +49,4 @@ inline int stack_depth(const AdditionOrder& order) {
   return deepest;
 }
 
-}  // namespace cheri::parallel
+}   // namespace cheri::parallel

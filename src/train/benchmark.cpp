@@ -55,7 +55,8 @@ double peak_flops(const Exec& exec, double seconds, const View<float*, Exec>& si
   return 2.0 * nn::width<P> * chains * steps * workers / time;
 }
 
-/// Floating-point operations of one example: MLP, convolutions and profile head of the forward pass; the backward has twice that.
+/// Floating-point operations of one example: MLP, convolutions and profile head of the forward pass; the backward has twice
+/// that.
 double forward_flops(const nn::ModelShape& shape) {
   const double length = shape.in_window, channels = shape.n_filters;
   const double block = length * channels * (4.0 * shape.hidden() + 6);
@@ -103,7 +104,7 @@ std::vector<Measurement> measure_block(const BenchmarkSpec& spec) {
           measurement("block forward and backward", both_time, 6 * product, 5 * activation, n)};
 }
 
-}  // namespace
+}   // namespace
 
 data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_peaks, int max_jitter) {
   data::ExampleSet examples;
@@ -173,14 +174,17 @@ std::vector<Measurement> measure_parts(const BenchmarkSpec& spec) {
   const View<float*, Device> parameters("cheri::train::parameters", static_cast<std::size_t>(model.table().size()));
   Kokkos::deep_copy(parameters, nn::initial_parameters(model.table(), 0));
   model.load(Device(), parameters);
-  const auto tracks = static_cast<std::size_t>(spec.shape.n_tracks()), groups = static_cast<std::size_t>(spec.shape.n_groups());
+  const auto tracks = static_cast<std::size_t>(spec.shape.n_tracks()),
+             groups = static_cast<std::size_t>(spec.shape.n_groups());
   const nn::ModelOutput<float, Device> output{
-      View<float***, Device>("cheri::train::logits", static_cast<std::size_t>(n), tracks, static_cast<std::size_t>(spec.shape.out_window)),
+      View<float***, Device>("cheri::train::logits", static_cast<std::size_t>(n), tracks,
+                             static_cast<std::size_t>(spec.shape.out_window)),
       View<float**, Device>("cheri::train::log_counts", static_cast<std::size_t>(n), groups)};
-  const double inference =
-      median_seconds(spec.seconds, [&] { model.forward(Device(), output, {batch.codes_NL, batch.control_NKL}); });
+  const double inference = median_seconds(spec.seconds, [&] {
+    model.forward(Device(), output, {batch.codes_NL, batch.control_NKL});
+  });
   results.push_back(measurement("inference", inference, forward_flops(spec.shape) * n, 0, n));
   return results;
 }
 
-}  // namespace cheri::train
+}   // namespace cheri::train

@@ -13,7 +13,8 @@ template <class ViewType>
 void append(std::vector<double>& values, const ViewType& view, int n) {
   const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), view);
   const auto row = static_cast<std::size_t>(host.extent(1));
-  for (std::size_t i = 0; i < static_cast<std::size_t>(n) * row; ++i) values.push_back(static_cast<double>(host(i / row, i % row)));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(n) * row; ++i)
+    values.push_back(static_cast<double>(host(i / row, i % row)));
 }
 
 LocusScores<Device> make_scores(int capacity, int n_tracks, int n_groups) {
@@ -42,7 +43,7 @@ void score_chunk(const Device& exec, SplitScores& scores, const LocusScores<Devi
   append(scores.predicted, chunk.output.log_counts_NG, chunk.size);
 }
 
-}  // namespace
+}   // namespace
 
 Predictor::Predictor(const nn::ModelShape& shape, const data::ExampleSet& examples, const data::Dataset<Device>& dataset,
                      int capacity)
@@ -55,8 +56,9 @@ Predictor::Predictor(const nn::ModelShape& shape, const data::ExampleSet& exampl
       m_draws("cheri::train::prediction_draws", static_cast<std::size_t>(examples.size())),
       m_scores(make_scores(capacity, shape.n_tracks(), shape.n_groups())) {
   const auto n = static_cast<std::size_t>(capacity);
-  m_output.logits_NTW = View<float***, Device>("cheri::train::prediction_logits", n, static_cast<std::size_t>(shape.n_tracks()),
-                                               static_cast<std::size_t>(shape.out_window));
+  m_output.logits_NTW =
+      View<float***, Device>("cheri::train::prediction_logits", n, static_cast<std::size_t>(shape.n_tracks()),
+                             static_cast<std::size_t>(shape.out_window));
   m_output.log_counts_NG =
       View<float**, Device>("cheri::train::prediction_log_counts", n, static_cast<std::size_t>(shape.n_groups()));
   const std::vector<data::Draw> order = data::centred_order(examples.size(), examples.max_jitter);
@@ -77,13 +79,13 @@ void Predictor::predict(const Device& exec, nn::Model<float, Device>& model, par
   }
 }
 
-SplitScores Predictor::score(const Device& exec, const parallel::Communicator& communicator, nn::Model<float, Device>& model) {
+SplitScores Predictor::score(const Device& exec, const parallel::Communicator& communicator,
+                             nn::Model<float, Device>& model) {
   SplitScores scores;
   scores.signal_groups = m_signal_groups;
   scores.n_peaks = m_n_peaks;
   scores.n_negatives = m_n_negatives;
-  const parallel::Range mine =
-      parallel::range_of_rank(m_n_peaks + m_n_negatives, communicator.rank(), communicator.size());
+  const parallel::Range mine = parallel::range_of_rank(m_n_peaks + m_n_negatives, communicator.rank(), communicator.size());
   predict(exec, model, mine, [&](const PredictedChunk& chunk) { score_chunk(exec, scores, m_scores, chunk); });
   for (std::vector<double>* values :
        {&scores.profile_pearson, &scores.profile_jsd, &scores.profile_mnll, &scores.observed, &scores.predicted}) {
@@ -116,7 +118,8 @@ Baseline mean_baseline(const data::ExampleSet& training) {
       baseline.log_counts[g] += std::log1p(counts) / static_cast<double>(training.n_peaks);
     }
   }
-  for (const double value : profile) baseline.profile.push_back(static_cast<float>(value / static_cast<double>(training.n_peaks)));
+  for (const double value : profile)
+    baseline.profile.push_back(static_cast<float>(value / static_cast<double>(training.n_peaks)));
   return baseline;
 }
 
@@ -139,7 +142,8 @@ SplitScores score_baseline(const Device& exec, const Baseline& baseline, const d
   const auto logits = Kokkos::create_mirror_view(output.logits_NTW);
   const auto log_counts = Kokkos::create_mirror_view(output.log_counts_NG);
   for (std::size_t n = 0; n < static_cast<std::size_t>(capacity); ++n) {
-    for (std::size_t i = 0; i < tracks * window; ++i) logits(n, i / window, i % window) = std::log(baseline.profile[i] + 1e-9f);
+    for (std::size_t i = 0; i < tracks * window; ++i)
+      logits(n, i / window, i % window) = std::log(baseline.profile[i] + 1e-9f);
     for (std::size_t g = 0; g < groups; ++g) log_counts(n, g) = static_cast<float>(baseline.log_counts[g]);
   }
   Kokkos::deep_copy(output.logits_NTW, logits);
@@ -153,9 +157,10 @@ SplitScores score_baseline(const Device& exec, const Baseline& baseline, const d
     const int n = static_cast<int>(end - begin);
     const data::Batch<Device> part{first(batch.codes_NL, n), first(batch.signal_NTW, n), first(batch.control_NKL, n)};
     dataset.gather(exec, part, Kokkos::subview(draws, std::make_pair(begin, end)));
-    score_chunk(exec, scores, buffers, {begin, n, {first(output.logits_NTW, n), first(output.log_counts_NG, n)}, part.signal_NTW});
+    score_chunk(exec, scores, buffers,
+                {begin, n, {first(output.logits_NTW, n), first(output.log_counts_NG, n)}, part.signal_NTW});
   }
   return scores;
 }
 
-}  // namespace cheri::train
+}   // namespace cheri::train

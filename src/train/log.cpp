@@ -24,7 +24,7 @@ void print(std::ostream& out, const LogRow& row) {
   out << '\t' << (row.saved ? "True" : "False") << '\n';
 }
 
-}  // namespace
+}   // namespace
 
 std::string log_table(const std::vector<LogRow>& rows) {
   std::ostringstream out;
@@ -35,4 +35,4 @@ std::string log_table(const std::vector<LogRow>& rows) {
   return out.str();
 }
 
-}  // namespace cheri::train
+}   // namespace cheri::train

@@ -135,7 +135,7 @@ nlohmann::ordered_json to_json(const GroupMetrics& metrics) {
   return json;
 }
 
-}  // namespace
+}   // namespace
 
 double pearson(const std::vector<double>& x, const std::vector<double>& y) {
   CHERI_REQUIRE(x.size() == y.size(), "cannot correlate " << x.size() << " values with " << y.size());
@@ -208,7 +208,8 @@ Metrics summarise(const SplitScores& scores) {
 
 double selection_score(const Metrics& metrics) {
   std::vector<double> values;
-  for (const GroupMetrics& group : metrics.groups) values.push_back(std::isnan(group.count_pearson) ? 0 : group.count_pearson);
+  for (const GroupMetrics& group : metrics.groups)
+    values.push_back(std::isnan(group.count_pearson) ? 0 : group.count_pearson);
   return mean(values);
 }
 
@@ -220,4 +221,4 @@ std::string to_json(const Metrics& metrics) {
   return json.dump(2) + "\n";
 }
 
-}  // namespace cheri::train
+}   // namespace cheri::train

@@ -11,12 +11,11 @@ namespace cheri::train {
 namespace {
 
 using nn::LeftTile;
+using nn::load;
 using nn::Pack;
 using nn::RightTile;
-using nn::TeamMember;
-using nn::load;
-using nn::padded;
 using nn::store;
+using nn::TeamMember;
 using nn::tile_product;
 using nn::width;
 
@@ -63,14 +62,10 @@ struct MuonUpdate {
   int rows, columns;   ///< rows <= columns
   double lr, weight_decay;
 
-  // Row strides hold whole packs and whole micro-tiles.
-  [[nodiscard]] KOKKOS_FUNCTION static int stride_of(int n) {
-    return Kokkos::max(padded<P>(n), nn::padded_rows<Exec>(n)) + width<P>;
-  }
-  [[nodiscard]] KOKKOS_FUNCTION int wide() const { return stride_of(columns); }
-  [[nodiscard]] KOKKOS_FUNCTION int narrow() const { return stride_of(rows); }
+  [[nodiscard]] KOKKOS_FUNCTION int wide() const { return nn::tile_stride<Exec, P>(columns); }
+  [[nodiscard]] KOKKOS_FUNCTION int narrow() const { return nn::tile_stride<Exec, P>(rows); }
   static std::size_t workspace_size(int rows, int columns) {
-    const int row_count = stride_of(rows), column_count = stride_of(columns);
+    const int row_count = nn::tile_stride<Exec, P>(rows), column_count = nn::tile_stride<Exec, P>(columns);
     return static_cast<std::size_t>(row_count) * static_cast<std::size_t>(2 * column_count + 2 * row_count) +
            static_cast<std::size_t>(column_count) * static_cast<std::size_t>(row_count);
   }
@@ -152,10 +147,11 @@ struct MuonUpdate {
 
   /// next = a x + b x.
   KOKKOS_FUNCTION void advance(const Member& team, float* next, const float* x, const float* b) const {
-    tile_product<Exec, P>(team, rows, columns, rows, {b, narrow(), 1}, {x, wide()}, [&](int row, int column, const P& value) {
-      if (row >= rows) return;
-      store(next + row * wide() + column, Kokkos::fma(P(coefficient_a), load<P>(x + row * wide() + column), value));
-    });
+    tile_product<Exec, P>(
+        team, rows, columns, rows, {b, narrow(), 1}, {x, wide()}, [&](int row, int column, const P& value) {
+          if (row >= rows) return;
+          store(next + row * wide() + column, Kokkos::fma(P(coefficient_a), load<P>(x + row * wide() + column), value));
+        });
   }
 
   /// p = p (1 - lr wd) - lr sqrt(max(1, rows / columns of the parameter)) x.
@@ -165,12 +161,13 @@ struct MuonUpdate {
     Kokkos::parallel_for(Kokkos::TeamThreadRange(team, rows * columns), [&](const int i) {
       const int r = i / columns, c = i % columns;
       float& p = values(place(offset, transposed, r, c));
-      p = static_cast<float>(static_cast<double>(p) * (1 - lr * weight_decay) - step * static_cast<double>(x[r * wide() + c]));
+      p = static_cast<float>(static_cast<double>(p) * (1 - lr * weight_decay) -
+                             step * static_cast<double>(x[r * wide() + c]));
     });
   }
 };
 
-}  // namespace
+}   // namespace
 
 LearningRates learning_rates(const OptimiserConfig& config, const Schedule& schedule, std::int64_t step) {
   if (step < schedule.warmup) {
@@ -232,8 +229,9 @@ void Optimiser<Exec>::lay_out(Arena<Exec>& arena, const nn::ParameterTable& tabl
 }
 
 template <class Exec>
-void Optimiser<Exec>::update(const Exec& exec, const Parameters<Exec>& parameters, const View<const float*, Exec>& gradient_P,
-                             const LearningRates& rates, std::int64_t step, bool loss_weights_frozen) {
+void Optimiser<Exec>::update(const Exec& exec, const Parameters<Exec>& parameters,
+                             const View<const float*, Exec>& gradient_P, const LearningRates& rates, std::int64_t step,
+                             bool loss_weights_frozen) {
   const double t = static_cast<double>(step + 1);
   const AdamW adamw{rates.adam,
                     m_config.adam_weight_decay,
@@ -258,7 +256,8 @@ void Optimiser<Exec>::update(const Exec& exec, const Parameters<Exec>& parameter
             break;
           case nn::Optimiser::muon: {
             const double gradient = static_cast<double>(g);
-            const double buffer = static_cast<double>(moment1(i)) + (1 - momentum) * (gradient - static_cast<double>(moment1(i)));
+            const double buffer =
+                static_cast<double>(moment1(i)) + (1 - momentum) * (gradient - static_cast<double>(moment1(i)));
             moment1(i) = static_cast<float>(buffer);
             direction(i) = static_cast<float>(gradient + momentum * (buffer - gradient));
             break;
@@ -266,10 +265,9 @@ void Optimiser<Exec>::update(const Exec& exec, const Parameters<Exec>& parameter
         }
       });
   if (m_matrices.extent(0) == 0) return;
-  const MuonUpdate<Exec> muon{parameters.values, m_direction, m_matrices, m_workspace,
-                              m_rows, m_columns, rates.muon, m_config.muon_weight_decay};
-  Kokkos::parallel_for("cheri::train::update_matrices",
-                       nn::team_policy(exec, static_cast<int>(m_matrices.extent(0))), muon);
+  const MuonUpdate<Exec> muon{parameters.values,         m_direction, m_matrices, m_workspace, m_rows, m_columns, rates.muon,
+                              m_config.muon_weight_decay};
+  Kokkos::parallel_for("cheri::train::update_matrices", nn::team_policy(exec, static_cast<int>(m_matrices.extent(0))), muon);
 }
 
 template <class Exec>
@@ -283,9 +281,9 @@ void Optimiser<Exec>::update_ema(const Exec& exec, const Parameters<Exec>& param
       });
 }
 
-#define CHERI_OPTIMISER(Exec)        \
-  template struct Parameters<Exec>;  \
+#define CHERI_OPTIMISER(Exec)       \
+  template struct Parameters<Exec>; \
   template class Optimiser<Exec>;
 CHERI_FOR_EACH_SPACE(CHERI_OPTIMISER)
 
-}  // namespace cheri::train
+}   // namespace cheri::train

@@ -22,9 +22,8 @@ std::vector<std::size_t> profile_loci(const SplitScores& scores) {
   const std::size_t groups = scores.signal_groups.size();
   std::vector<std::size_t> order(static_cast<std::size_t>(scores.n_peaks));
   std::iota(order.begin(), order.end(), 0u);
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return scores.observed[a * groups] > scores.observed[b * groups];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return scores.observed[a * groups] > scores.observed[b * groups]; });
   std::vector<std::size_t> chosen;
   const std::size_t count = std::min(n_profiles, order.size());
   for (std::size_t i = 0; i < count; ++i) chosen.push_back(order[i * order.size() / 2 / count]);
@@ -64,15 +63,15 @@ std::vector<std::string> locus_names(const data::ExampleSet& examples) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < static_cast<std::size_t>(examples.size()); ++i) {
     const std::int64_t begin = examples.centres[i] - examples.windows.out_window / 2;
-    names.push_back(examples.chromosomes[static_cast<std::size_t>(examples.loci[i].chromosome)] + ":" + std::to_string(begin) +
-                    "-" + std::to_string(begin + examples.windows.out_window));
+    names.push_back(examples.chromosomes[static_cast<std::size_t>(examples.loci[i].chromosome)] + ":" +
+                    std::to_string(begin) + "-" + std::to_string(begin + examples.windows.out_window));
   }
   return names;
 }
 
 nlohmann::json as_json(const Metrics& metrics) { return nlohmann::json::parse(to_json(metrics)); }
 
-}  // namespace
+}   // namespace
 
 std::vector<std::string> chromosomes_of(const TrainConfig& config, const std::string& split) {
   CHERI_REQUIRE_INPUT(split == "training" || split == "validation" || split == "test",
@@ -160,4 +159,4 @@ Evaluation write_results(const parallel::Communicator& communicator, const Train
   return evaluation;
 }
 
-}  // namespace cheri::train
+}   // namespace cheri::train

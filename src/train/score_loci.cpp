@@ -12,7 +12,7 @@ namespace cheri::train {
 
 namespace {
 
-constexpr int lanes = 32;  // a warp
+constexpr int lanes = 32;   // a warp
 constexpr float infinity = Kokkos::Experimental::infinity_v<float>;
 
 // ---- mathematics -----------------------------------------------------------------------------------------------------
@@ -63,9 +63,7 @@ KOKKOS_INLINE_FUNCTION Comparison compare(double p, double mean_p, double y, dou
 }
 
 /// log(y!) - y log p, 0 at y = 0.
-KOKKOS_INLINE_FUNCTION double nll_term(double y, double log_p) {
-  return y > 0 ? Kokkos::lgamma(y + 1) - y * log_p : 0;
-}
+KOKKOS_INLINE_FUNCTION double nll_term(double y, double log_p) { return y > 0 ? Kokkos::lgamma(y + 1) - y * log_p : 0; }
 
 // ---- kernels ---------------------------------------------------------------------------------------------------------
 
@@ -112,8 +110,8 @@ void score_tracks(const Exec& exec, const View<double**, Exec>& pearson_NT, cons
         const int n = team.league_rank() / n_tracks;
         const int t = team.league_rank() % n_tracks;
         const auto logit = [&](int i) { return static_cast<double>(logits_NTW(n, t, i)); };
-        const Extent extent = join_all<Extent>(
-            team, window, [&](int i) { return extent_of(logits_NTW(n, t, i), signal_NTW(n, t, i)); });
+        const Extent extent =
+            join_all<Extent>(team, window, [&](int i) { return extent_of(logits_NTW(n, t, i), signal_NTW(n, t, i)); });
         const double normaliser = log_sum_exp(team, window, logit, extent.max_logit);
         const double mean_p = 1.0 / window;
         const double mean_y = extent.total / window;
@@ -122,8 +120,7 @@ void score_tracks(const Exec& exec, const View<double**, Exec>& pearson_NT, cons
           return compare(Kokkos::exp(logit(i) - normaliser), mean_p, y, mean_y, y / extent.total);
         });
         Kokkos::single(Kokkos::PerTeam(team), [&]() {
-          pearson_NT(n, t) =
-              extent.constant() ? 0 : sums.covariance / Kokkos::sqrt(sums.variance_p * sums.variance_y);
+          pearson_NT(n, t) = extent.constant() ? 0 : sums.covariance / Kokkos::sqrt(sums.variance_p * sums.variance_y);
           jsd_NT(n, t) = extent.total > 0 ? sums.divergence : Kokkos::Experimental::quiet_NaN_v<double>;
         });
       });
@@ -140,13 +137,11 @@ void score_group(const Exec& exec, const View<double**, Exec>& mnll_NG, const Vi
       "cheri::train::score_group", one_team_each(exec, n_examples),
       KOKKOS_LAMBDA(const typename Kokkos::TeamPolicy<Exec>::member_type& team) {
         const int n = team.league_rank();
-        const auto logit = [&](int i) {
-          return static_cast<double>(logits_NTW(n, first_track + i / window, i % window));
-        };
+        const auto logit = [&](int i) { return static_cast<double>(logits_NTW(n, first_track + i / window, i % window)); };
         const auto count = [&](int i) { return signal_NTW(n, first_track + i / window, i % window); };
         const int positions = n_tracks * window;
-        const Extent extent = join_all<Extent>(
-            team, positions, [&](int i) { return extent_of(static_cast<float>(logit(i)), count(i)); });
+        const Extent extent =
+            join_all<Extent>(team, positions, [&](int i) { return extent_of(static_cast<float>(logit(i)), count(i)); });
         const double normaliser = log_sum_exp(team, positions, logit, extent.max_logit);
         const Sum nll =
             join_all<Sum>(team, positions, [&](int i) { return Sum{nll_term(count(i), logit(i) - normaliser)}; });
@@ -157,7 +152,7 @@ void score_group(const Exec& exec, const View<double**, Exec>& mnll_NG, const Vi
       });
 }
 
-}  // namespace
+}   // namespace
 
 // ---- launcher --------------------------------------------------------------------------------------------------------
 
@@ -178,16 +173,16 @@ void score_loci(const Exec& exec, const LocusScores<Exec>& scores, const nn::Mod
   score_tracks(exec, scores.profile_pearson_NT, scores.profile_jsd_NT, logits_NTW, signal_NTW);
   int first_track = 0;
   for (std::size_t g = 0; g < signal_groups.size(); ++g) {
-    score_group(exec, scores.profile_mnll_NG, scores.log_counts_NG, logits_NTW, signal_NTW, static_cast<int>(g),
-                first_track, signal_groups[g]);
+    score_group(exec, scores.profile_mnll_NG, scores.log_counts_NG, logits_NTW, signal_NTW, static_cast<int>(g), first_track,
+                signal_groups[g]);
     first_track += signal_groups[g];
   }
 }
 
-#define CHERI_INSTANTIATE(Exec)                                                                                  \
-  template void score_loci<Exec>(const Exec&, const LocusScores<Exec>&, const nn::ModelOutput<float, Exec>&,     \
+#define CHERI_INSTANTIATE(Exec)                                                                              \
+  template void score_loci<Exec>(const Exec&, const LocusScores<Exec>&, const nn::ModelOutput<float, Exec>&, \
                                  const View<const float***, Exec>&, const std::vector<int>&);
 CHERI_FOR_EACH_SPACE(CHERI_INSTANTIATE)
 #undef CHERI_INSTANTIATE
 
-}  // namespace cheri::train
+}   // namespace cheri::train

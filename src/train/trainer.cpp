@@ -16,9 +16,7 @@ namespace {
 // What rides on the exchange of gradients, behind the losses.
 constexpr int stop_flag = 0, save_flag = 1, n_flags = 2;
 
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// Frees what a Dataset holds a copy of.
 data::ExampleSet& keep_loci(data::ExampleSet& examples) {
@@ -38,16 +36,18 @@ nn::ModelShape shape_of(const TrainConfig& config, const data::ExampleSet& examp
 }
 
 data::SamplerSpec sampler_of(const TrainConfig& config, const data::ExampleSet& training) {
-  return {config.seed,          training.n_peaks,   training.n_negatives, config.negative_ratio,
-          training.max_jitter, config.reverse_complement};
+  return {config.seed,           training.n_peaks,    training.n_negatives,
+          config.negative_ratio, training.max_jitter, config.reverse_complement};
 }
 
-/// Slices of one pass through the model. A GPU takes all; cores as many as keep the saved activations below a bound, since fewer
-/// passes are fewer launches, but at least so many that every thread has two parts of work. No influence on the result.
+/// Slices of one pass through the model. A GPU takes all; cores as many as keep the saved activations below a bound, since
+/// fewer passes are fewer launches, but at least so many that every thread has two parts of work. No influence on the
+/// result.
 int slices_of_pass(const nn::ModelShape& shape, int local_slices, int slice_size) {
   if (has_separate_device) return local_slices;
-  // Two cores with 32 MiB of cache: 16 filters, 600 bp, batch 64 in one pass takes a tenth of the launches of eight and as long on
-  // idle cores, a quarter of the time on shared ones; 128 filters are no slower slice by slice, in an eighth of the memory.
+  // Two cores with 32 MiB of cache: 16 filters, 600 bp, batch 64 in one pass takes a tenth of the launches of eight and as
+  // long on idle cores, a quarter of the time on shared ones; 128 filters are no slower slice by slice, in an eighth of the
+  // memory.
   constexpr double activation_bytes = 64e6;
   constexpr int parts_of_a_slice = 16, parts_of_a_thread = 2;
   const double slice_bytes = 4.0 * slice_size * shape.in_window * shape.n_filters * (shape.n_layers + 2);
@@ -67,12 +67,12 @@ std::vector<float> to_host(const From& view) {
 
 template <class To>
 void to_device(const To& view, const std::vector<float>& values, const char* name) {
-  CHERI_REQUIRE_INPUT(values.size() == view.extent(0), "the checkpoint's " << name << " have " << values.size()
-                                                                          << " elements, the model " << view.extent(0));
+  CHERI_REQUIRE_INPUT(values.size() == view.extent(0),
+                      "the checkpoint's " << name << " have " << values.size() << " elements, the model " << view.extent(0));
   Kokkos::deep_copy(view, HostView<const float*>(values.data(), values.size()));
 }
 
-}  // namespace
+}   // namespace
 
 Splits read_splits(const TrainConfig& config) {
   return {data::read_examples(config.data, {config.training_chromosomes, config.data.windows.max_jitter, true}),
@@ -93,7 +93,8 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
       m_slice_size(config.batch_size / m_slices),
       m_local_slices(m_slices / communicator.size()),
       m_pass_slices(slices_of_pass(shape_of(config, m_training), m_local_slices, m_slice_size)),
-      m_model(shape_of(config, m_training), m_pass_slices * m_slice_size, m_slice_size, nn::Model<float, Device>::Mode::training),
+      m_model(shape_of(config, m_training), m_pass_slices * m_slice_size, m_slice_size,
+              nn::Model<float, Device>::Mode::training),
       m_optimiser(m_model.table(), config.optimiser),
       m_reducer(communicator, m_slices, m_model.table().size() + 2 * m_model.shape().n_groups() + n_flags),
       m_predictor(m_model.shape(), m_validation, m_validation_data, m_model.capacity()),
@@ -105,7 +106,8 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
   const auto draws = static_cast<std::int64_t>(data::epoch_order(sampler_of(m_config, m_training), 0).size());
   m_steps_per_epoch = draws / m_config.batch_size;
   CHERI_REQUIRE_INPUT(m_steps_per_epoch >= 1, "an epoch of " << draws << " examples is less than one batch of "
-                                                             << m_config.batch_size << ": more peaks or a smaller batch_size");
+                                                             << m_config.batch_size
+                                                             << ": more peaks or a smaller batch_size");
   const std::int64_t counted = (draws + m_config.batch_size - 1) / m_config.batch_size;
   m_epochs = std::max<std::int64_t>(m_config.max_epochs, (m_config.min_total_steps + counted - 1) / counted);
   const std::int64_t warmup = m_config.optimiser.warmup_epochs;
@@ -176,8 +178,8 @@ double Trainer::step(const std::vector<data::Draw>& order, std::int64_t first) {
   m_reducer.sum(m_exec, m_total_Q, m_rows_SQ);
   const double loss = read_exchange();
   require_finite(loss);
-  m_optimiser.update(m_exec, m_parameters, m_total_Q, learning_rates(m_config.optimiser, m_schedule, m_state.step), m_state.step,
-                     m_state.loss_weights_frozen);
+  m_optimiser.update(m_exec, m_parameters, m_total_Q, learning_rates(m_config.optimiser, m_schedule, m_state.step),
+                     m_state.step, m_state.loss_weights_frozen);
   m_optimiser.update_ema(m_exec, m_parameters);
   ++m_state.step;
   ++m_state.epoch_step;
@@ -223,7 +225,8 @@ void Trainer::forward_pass() {
 
 /// Losses and gradients of the pass's slices; the predictions become their gradients.
 void Trainer::backward_pass(int pass) {
-  const auto rows = Kokkos::subview(m_rows_SQ, std::make_pair(pass * m_pass_slices, (pass + 1) * m_pass_slices), Kokkos::ALL);
+  const auto rows =
+      Kokkos::subview(m_rows_SQ, std::make_pair(pass * m_pass_slices, (pass + 1) * m_pass_slices), Kokkos::ALL);
   const nn::GradientRows<float, Device> gradient{rows, m_slice_size};
   const nn::LossMixture mixture{m_config.loss_weights, !m_state.loss_weights_frozen};
   nn::mixture_loss<float, Device>(m_exec, gradient, m_losses_at, m_output.logits_NTW, m_output.log_counts_NG,
@@ -232,11 +235,12 @@ void Trainer::backward_pass(int pass) {
   m_model.backward(m_exec, rows, m_output, {m_batch.codes_NL, m_batch.control_NKL});
 }
 
-/// A stop signal on any rank, and rank 0's wish to save, travel with the gradients: all ranks learn of them in the same step.
+/// A stop signal on any rank, and rank 0's wish to save, travel with the gradients: all ranks learn of them in the same
+/// step.
 void Trainer::raise_flags() {
-  const bool due = m_communicator->root() && (seconds_now() - m_saved >= m_config.checkpoint.seconds ||
-                                              (m_config.checkpoint.steps > 0 &&
-                                               (m_state.step + 1) % m_config.checkpoint.steps == 0));
+  const bool due =
+      m_communicator->root() && (seconds_now() - m_saved >= m_config.checkpoint.seconds ||
+                                 (m_config.checkpoint.steps > 0 && (m_state.step + 1) % m_config.checkpoint.steps == 0));
   const float stop = m_signals->requested() ? 1 : 0;
   const float save = due ? 1 : 0;
   const auto rows = m_rows_SQ;
@@ -330,8 +334,8 @@ void Trainer::finish_epoch() {
   m_state.epoch_step = 0;
   m_state.epoch_seconds = 0;
   for (double& sum : m_state.epoch_losses) sum = 0;
-  m_state.finished = m_state.epoch >= m_epochs ||
-                     (m_config.early_stopping > 0 && m_state.epochs_without_better >= m_config.early_stopping);
+  m_state.finished =
+      m_state.epoch >= m_epochs || (m_config.early_stopping > 0 && m_state.epochs_without_better >= m_config.early_stopping);
   if (row.saved) save_model("best.h5");
   write_log();
   if (m_observer.epoch && m_communicator->root()) m_observer.epoch(row);
@@ -405,4 +409,4 @@ std::size_t Trainer::bytes() const {
   return m_training_data.bytes() + m_validation_data.bytes() + m_model.bytes() + m_arena.bytes();
 }
 
-}  // namespace cheri::train
+}   // namespace cheri::train

@@ -16,7 +16,7 @@ struct Case {
 };
 
 // One position, one channel; a dilation beyond the length; channels that fill no pack; several tiles; many channels.
-const Case cases[] = {{1, 1, 1, 1, 1, 1},  {2, 1, 5, 2, 4, 1},    {2, 5, 3, 2, 8, 2},     {4, 33, 8, 4, 1, 2},
+const Case cases[] = {{1, 1, 1, 1, 1, 1},   {2, 1, 5, 2, 4, 1},    {2, 5, 3, 2, 8, 2},    {4, 33, 8, 4, 1, 2},
                       {2, 70, 17, 2, 4, 1}, {2, 150, 9, 2, 64, 2}, {1, 40, 130, 1, 3, 1}, {2, 67, 16, 3, 2, 2}};
 
 /// A block with its parameters, input and a fixed direction r: the function is sum(out * r).
@@ -72,7 +72,8 @@ struct BlockCase {
     const auto all = values(gradient);
     std::vector<double> sum(static_cast<std::size_t>(p.size), 0);
     for (std::size_t s = 0; s < gradient.extent(0); ++s) {
-      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += all[s * gradient.extent(1) + static_cast<std::size_t>(p.offset) + i];
+      for (std::size_t i = 0; i < sum.size(); ++i)
+        sum[i] += all[s * gradient.extent(1) + static_cast<std::size_t>(p.offset) + i];
     }
     return sum;
   }
@@ -118,7 +119,8 @@ TYPED_TEST(BlockGradient, APlantedFaultIsCaught) {
   block.weights.dilation = 5;   // the backward of another dilation
   const View<double***, TypeParam> d("d", block.x.layout());
   Kokkos::deep_copy(d, block.r);
-  block_backward<double, TypeParam>(block.exec, {block.gradient, 1}, d, block.x, block.statistics, block.weights, block.scratch);
+  block_backward<double, TypeParam>(block.exec, {block.gradient, 1}, d, block.x, block.statistics, block.weights,
+                                    block.scratch);
   block.weights.dilation = 4;
   EXPECT_GT(difference_error(block.x, values(d), [&] { return block.function(); }), 1e-2);
   EXPECT_GT(block.parameter_error("blocks.0.linear1.weight"), 1e-2);
@@ -129,7 +131,8 @@ TYPED_TEST(BlockGradient, LargeMeanKeepsItsVariance) {
   const Case c{2, 70, 16, 2, 4, 1};
   BlockCase<TypeParam> exact(c);
   const auto shift = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), exact.x);
-  for (std::size_t i = 0; i < shift.size(); ++i) shift.data()[i] = static_cast<double>(static_cast<float>(1000 + shift.data()[i]));
+  for (std::size_t i = 0; i < shift.size(); ++i)
+    shift.data()[i] = static_cast<double>(static_cast<float>(1000 + shift.data()[i]));
   const auto conv = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), exact.parameters);
   for (std::size_t i = 0; i < conv.size(); ++i) conv.data()[i] = static_cast<double>(static_cast<float>(conv.data()[i]));
   for (int c2 = 0; c2 < c.channels; ++c2) {   // pure centre taps: interior and edges have one mean
@@ -173,5 +176,5 @@ TYPED_TEST(BlockGradient, LargeMeanKeepsItsVariance) {
   }
 }
 
-}  // namespace
-}  // namespace cheri::nn
+}   // namespace
+}   // namespace cheri::nn

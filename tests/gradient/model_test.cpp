@@ -1,5 +1,6 @@
-// The whole model against an independent fp64 restatement: predictions, loss, and finite differences of the restatement's loss
-// against the library's gradients, for every parameter and the input. Stem, heads and losses have their shape corners here.
+// The whole model against an independent fp64 restatement: predictions, loss, and finite differences of the restatement's
+// loss against the library's gradients, for every parameter and the input. Stem, heads and losses have their shape corners
+// here.
 #include "support/finite_differences.hpp"
 #include "support/model_case.hpp"
 #include "support/spaces.hpp"
@@ -7,8 +8,8 @@
 namespace cheri::nn {
 namespace {
 
-using cheri::testing::ModelCase;
 using cheri::testing::difference_error;
+using cheri::testing::ModelCase;
 using cheri::testing::reference_forward;
 using cheri::testing::reference_loss;
 using cheri::testing::relative_l2;
@@ -160,5 +161,5 @@ TYPED_TEST(ModelGradient, PlantedFaultsAreCaught) {
   EXPECT_GT(relative_l2(values(model.output.log_counts_NG), biased.log_counts), 1e-5);
 }
 
-}  // namespace
-}  // namespace cheri::nn
+}   // namespace
+}   // namespace cheri::nn

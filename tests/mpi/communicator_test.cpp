@@ -33,7 +33,8 @@ TEST(Communicator, BroadcastsBytesOfAnyLength) {
 
 TEST(Communicator, BroadcastsTextAndNumbers) {
   const Communicator world = Communicator::world();
-  std::string text = world.root() ? std::string("deck\0with a zero", 16) : "a much longer text than the root's, to be replaced";
+  std::string text =
+      world.root() ? std::string("deck\0with a zero", 16) : "a much longer text than the root's, to be replaced";
   world.broadcast(text);
   EXPECT_EQ(text, std::string("deck\0with a zero", 16));
   EXPECT_EQ(world.broadcast(std::int64_t{1} << (40 + world.rank())), std::int64_t{1} << 40);
@@ -64,7 +65,7 @@ TEST(Communicator, TakesTheLargestValue) {
 TEST(Communicator, MovesLeaveOneOwner) {
   Communicator first = Communicator::world();
   Communicator second = std::move(first);
-  EXPECT_EQ(first.handle(), MPI_COMM_NULL);  // NOLINT(bugprone-use-after-move): this is what is tested
+  EXPECT_EQ(first.handle(), MPI_COMM_NULL);   // NOLINT(bugprone-use-after-move): this is what is tested
   first = Communicator::world();
   second = std::move(first);
   second.barrier();
@@ -96,7 +97,7 @@ TEST(Communicator, TurnsErrorCodesIntoErrors) {
   const Communicator world = Communicator::world();
   int value = 0;
   try {
-    CHERI_MPI_CHECK(MPI_Bcast(&value, 1, MPI_INT, world.size(), world.handle()));  // there is no such root
+    CHERI_MPI_CHECK(MPI_Bcast(&value, 1, MPI_INT, world.size(), world.handle()));   // there is no such root
     FAIL() << "an impossible root was accepted";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("MPI_ERR_ROOT"), std::string::npos) << error.what();
@@ -104,5 +105,5 @@ TEST(Communicator, TurnsErrorCodesIntoErrors) {
   }
 }
 
-}  // namespace
-}  // namespace cheri::parallel
+}   // namespace
+}   // namespace cheri::parallel

@@ -1,4 +1,5 @@
 #include "cheri/parallel/reducer.hpp"
+#include "support/spaces.hpp"
 
 #include <gtest/gtest.h>
 
@@ -12,8 +13,8 @@ namespace {
 
 /// Element q of slice s: signs and magnitudes vary, so that another order of addition gives other bits.
 float element(int s, std::int64_t q, int salt) {
-  std::uint64_t x = static_cast<std::uint64_t>(s) * 0x9E3779B97F4A7C15u + static_cast<std::uint64_t>(q + 1) * 0xBF58476D1CE4E5B9u +
-                    static_cast<std::uint64_t>(salt);
+  std::uint64_t x = static_cast<std::uint64_t>(s) * 0x9E3779B97F4A7C15u +
+                    static_cast<std::uint64_t>(q + 1) * 0xBF58476D1CE4E5B9u + static_cast<std::uint64_t>(salt);
   x = (x ^ (x >> 30)) * 0x94D049BB133111EBu;
   x ^= x >> 31;
   const float mantissa = static_cast<float>(x >> 40) / 16777216.0f - 0.5f;
@@ -87,8 +88,7 @@ class Reduction {
 template <class Exec>
 class ReducerTest : public ::testing::Test {};
 
-using Spaces = std::conditional_t<has_separate_device, ::testing::Types<Host, Device>, ::testing::Types<Host>>;
-TYPED_TEST_SUITE(ReducerTest, Spaces);
+TYPED_TEST_SUITE(ReducerTest, cheri::testing::Spaces);
 
 TYPED_TEST(ReducerTest, HasTheBitsOfTheTreeOnAnyNumberOfRanks) {
   const Communicator world = Communicator::world();
@@ -97,7 +97,8 @@ TYPED_TEST(ReducerTest, HasTheBitsOfTheTreeOnAnyNumberOfRanks) {
     for (const std::int64_t n : {1, 3, 64, 1001, 40'000}) {
       Reduction<TypeParam> reduction(world, n_slices, n);
       const auto tree = expected(n, [&](std::int64_t q) { return tree_sum(0, n_slices, q, 7); });
-      EXPECT_TRUE(same_bits(reduction.sum_of(7), tree)) << n_slices << " slices of " << n << " on " << world.size() << " ranks";
+      EXPECT_TRUE(same_bits(reduction.sum_of(7), tree))
+          << n_slices << " slices of " << n << " on " << world.size() << " ranks";
     }
   }
 }
@@ -177,5 +178,5 @@ TYPED_TEST(ReducerTest, RefusesBuffersOfOtherExtents) {
   EXPECT_THROW(reducer.sum(exec, total, short_rows), Error);
 }
 
-}  // namespace
-}  // namespace cheri::parallel
+}   // namespace
+}   // namespace cheri::parallel

@@ -1,5 +1,5 @@
-// The block in fp32 against golden values: an fp64 restatement (1e-5 forward, 1e-4 gradients, relative L2, as spec.md asks), and
-// the public package's own fp32 results at the same tolerances plus theirs.
+// The block in fp32 against golden values: an fp64 restatement (1e-5 forward, 1e-4 gradients, relative L2, as spec.md asks),
+// and the public package's own fp32 results at the same tolerances plus theirs.
 #include "cheri/nn/ops.hpp"
 #include "parity/golden.hpp"
 #include "support/spaces.hpp"
@@ -102,5 +102,5 @@ TYPED_TEST(BlockParity, ThePartOfAnotherCaseIsRefused) {
   EXPECT_GT(relative_l2(r.y, expected), forward_tolerance);
 }
 
-}  // namespace
-}  // namespace cheri::nn
+}   // namespace
+}   // namespace cheri::nn

@@ -66,4 +66,4 @@ View<float*, Exec> golden_parameters(const data::Hdf5File& file, const std::stri
   return flat;
 }
 
-}  // namespace cheri::testing
+}   // namespace cheri::testing

@@ -6,10 +6,10 @@
 namespace cheri::nn {
 namespace {
 
-using cheri::testing::ModelCase;
 using cheri::testing::golden;
 using cheri::testing::golden_parameters;
 using cheri::testing::golden_shape;
+using cheri::testing::ModelCase;
 using cheri::testing::read_values;
 using cheri::testing::read_view;
 using cheri::testing::relative_l2;
@@ -58,5 +58,5 @@ TYPED_TEST(ModelParity, StrandedWithControls) { check<TypeParam>("model_stranded
 TYPED_TEST(ModelParity, SeveralGroupsWithControl) { check<TypeParam>("model_multitask_ctl.h5"); }
 TYPED_TEST(ModelParity, DefaultWidth) { check<TypeParam>("model_default_width.h5"); }
 
-}  // namespace
-}  // namespace cheri::nn
+}   // namespace
+}   // namespace cheri::nn

@@ -1,5 +1,6 @@
-// Ten training steps with the three optimisers and their schedules. Against an exact Newton-Schulz iteration everything must agree
-// to fp32; the public package rounds that iteration to bf16 (8 bits), which moves the Muon matrices by some 1e-3 of their step.
+// Ten training steps with the three optimisers and their schedules. Against an exact Newton-Schulz iteration everything must
+// agree to fp32; the public package rounds that iteration to bf16 (8 bits), which moves the Muon matrices by some 1e-3 of
+// their step.
 #include "cheri/train/optimiser.hpp"
 #include "parity/golden.hpp"
 #include "support/model_case.hpp"
@@ -8,10 +9,10 @@
 namespace cheri::train {
 namespace {
 
-using cheri::testing::ModelCase;
 using cheri::testing::golden;
 using cheri::testing::golden_parameters;
 using cheri::testing::golden_shape;
+using cheri::testing::ModelCase;
 using cheri::testing::read_values;
 using cheri::testing::read_view;
 using cheri::testing::relative_l2;
@@ -29,8 +30,8 @@ OptimiserConfig golden_optimiser(const data::Hdf5File& file) {
   return config;
 }
 
-/// How far `found` is from `expected` for one parameter, in units of what is allowed: `tolerance` times the distance that training
-/// has moved it, and the rounding of fp32 (6e-8, some steps of it).
+/// How far `found` is from `expected` for one parameter, in units of what is allowed: `tolerance` times the distance that
+/// training has moved it, and the rounding of fp32 (6e-8, some steps of it).
 double excess(const std::vector<double>& found, const std::vector<double>& expected, const std::vector<double>& initial,
               const nn::Parameter& p, double tolerance) {
   double difference = 0, moved = 0, size = 0;
@@ -51,7 +52,8 @@ void check(const std::string& name, double tolerance, double muon_tolerance) {
   ModelCase<float, Exec> model(shape, n, n);
   const nn::ParameterTable& table = model.model.table();
   const OptimiserConfig config = golden_optimiser(file);
-  const Schedule schedule{file.attribute<std::int64_t>("/", "warmup_steps"), file.attribute<std::int64_t>("/", "decay_steps")};
+  const Schedule schedule{file.attribute<std::int64_t>("/", "warmup_steps"),
+                          file.attribute<std::int64_t>("/", "decay_steps")};
   Optimiser<Exec> optimiser(table, config);
   Arena<Exec> measure;
   Parameters<Exec> parameters;
@@ -82,12 +84,14 @@ void check(const std::string& name, double tolerance, double muon_tolerance) {
     const auto row = values(model.rows);
     const auto groups = static_cast<std::size_t>(shape.n_groups());
     for (std::size_t i = 0; i < 2 * groups; ++i) {
-      loss += row[static_cast<std::size_t>(table.size()) + i] / (2 * before[i] * before[i]) + std::pow(std::log(before[i]), 2);
+      loss +=
+          row[static_cast<std::size_t>(table.size()) + i] / (2 * before[i] * before[i]) + std::pow(std::log(before[i]), 2);
     }
     EXPECT_NEAR(loss / losses[static_cast<std::size_t>(step)], 1, std::max(1e-5, muon_tolerance / 10));
 
     const auto gradient = Kokkos::subview(model.rows, 0, std::make_pair(std::int64_t{0}, table.size()));
-    optimiser.update(model.exec, parameters, View<const float*, Exec>(gradient.data(), gradient.extent(0)), rate, step, false);
+    optimiser.update(model.exec, parameters, View<const float*, Exec>(gradient.data(), gradient.extent(0)), rate, step,
+                     false);
     optimiser.update_ema(model.exec, parameters);
     model.exec.fence("test");
     if (!file.exists(at + "/after")) continue;
@@ -95,7 +99,8 @@ void check(const std::string& name, double tolerance, double muon_tolerance) {
     const auto expected = values(golden_parameters<Exec>(file, at + "/after", table));
     const auto expected_ema = values(golden_parameters<Exec>(file, at + "/ema", table));
     for (const nn::Parameter& p : table.parameters()) {
-      // The gradient of a single track's bias is rounding alone (the profile ignores it), and AdamW scales it up to full steps.
+      // The gradient of a single track's bias is rounding alone (the profile ignores it), and AdamW scales it up to full
+      // steps.
       if (p.name == "fconv.bias") continue;
       const double allowed = p.optimiser == nn::Optimiser::muon ? muon_tolerance : tolerance;
       EXPECT_LT(excess(after, expected, initial, p, allowed), 1) << p.name;
@@ -111,5 +116,5 @@ TYPED_TEST_SUITE(TrainParity, cheri::testing::Spaces);
 TYPED_TEST(TrainParity, ExactNewtonSchulz) { check<TypeParam>("train_fp64_newton_schulz.h5", 1e-3, 1e-3); }
 TYPED_TEST(TrainParity, PublicPackage) { check<TypeParam>("train_torch.h5", 5e-2, 5e-2); }
 
-}  // namespace
-}  // namespace cheri::train
+}   // namespace
+}   // namespace cheri::train

@@ -46,7 +46,8 @@ std::vector<double> values(const ViewType& view) {
   return result;
 }
 
-/// |a - b| / max(|b|, scale), Euclidean; |a - b| where that is zero; infinite for different sizes or where a is not a number.
+/// |a - b| / max(|b|, scale), Euclidean; |a - b| where that is zero; infinite for different sizes or where a is not a
+/// number.
 inline double relative_l2(const std::vector<double>& a, const std::vector<double>& b, double scale = 0) {
   if (a.size() != b.size()) return INFINITY;
   double difference = 0, size = 0;
@@ -66,4 +67,4 @@ inline double dot(const std::vector<double>& a, const std::vector<double>& b) {
   return total;
 }
 
-}  // namespace cheri::testing
+}   // namespace cheri::testing

@@ -7,8 +7,9 @@
 
 namespace cheri::testing {
 
-/// Relative L2 error of `gradient` on at most `samples` coordinates of x, spread evenly. The step balances the error of the third
-/// derivative (step^2) against rounding (1e-16 / step): some 1e-10 of the function's scale in double. `scale` as in relative_l2.
+/// Relative L2 error of `gradient` on at most `samples` coordinates of x, spread evenly. The step balances the error of the
+/// third derivative (step^2) against rounding (1e-16 / step): some 1e-10 of the function's scale in double. `scale` as in
+/// relative_l2.
 template <class ViewType>
 double difference_error(const ViewType& x, const std::vector<double>& gradient, const std::function<double()>& function,
                         std::size_t samples = 48, double scale = 0) {
@@ -34,4 +35,4 @@ double difference_error(const ViewType& x, const std::vector<double>& gradient, 
   return relative_l2(analytic, numeric, scale);
 }
 
-}  // namespace cheri::testing
+}   // namespace cheri::testing

@@ -1,8 +1,9 @@
-// main of every test program: MPI and Kokkos around GoogleTest. Under mpiexec rank 0 prints; a failure on any rank fails the run.
+// main of every test program: MPI and Kokkos around GoogleTest. Under mpiexec rank 0 prints; a failure on any rank fails the
+// run.
 #include "cheri/parallel/communicator.hpp"
 
-#include <Kokkos_Core.hpp>
 #include <gtest/gtest.h>
+#include <Kokkos_Core.hpp>
 
 int main(int argc, char** argv) {
   const cheri::parallel::MpiSession mpi(&argc, &argv);

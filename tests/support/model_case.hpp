@@ -45,8 +45,8 @@ struct ModelCase {
     nn::group_counts<T, Exec>(exec, loss, signal, shape.signal_groups);
     exec.fence("test");
     average_counts();
-    nn::mixture_loss<T, Exec>(exec, {rows, slice_size}, model.table().size(), output.logits_NTW, output.log_counts_NG, signal,
-                              loss, parameters, mean_counts, shape.signal_groups, mixture, n);
+    nn::mixture_loss<T, Exec>(exec, {rows, slice_size}, model.table().size(), output.logits_NTW, output.log_counts_NG,
+                              signal, loss, parameters, mean_counts, shape.signal_groups, mixture, n);
     model.backward(exec, rows, output, {codes, control});
     exec.fence("test");
   }
@@ -88,7 +88,8 @@ struct ModelCase {
   nn::LossBuffers<T, Exec> loss;
 };
 
-inline nn::ModelShape small_shape(int channels, int layers, std::vector<int> groups, int controls, int in_window, int out_window) {
+inline nn::ModelShape small_shape(int channels, int layers, std::vector<int> groups, int controls, int in_window,
+                                  int out_window) {
   nn::ModelShape shape;
   shape.n_filters = channels;
   shape.n_layers = layers;
@@ -99,4 +100,4 @@ inline nn::ModelShape small_shape(int channels, int layers, std::vector<int> gro
   return shape;
 }
 
-}  // namespace cheri::testing
+}   // namespace cheri::testing

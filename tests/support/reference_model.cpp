@@ -14,9 +14,7 @@ struct Reader {
   const nn::ParameterTable table;
   const Values& parameters;
 
-  [[nodiscard]] const double* at(const std::string& name) const {
-    return parameters.data() + table.find(name).offset;
-  }
+  [[nodiscard]] const double* at(const std::string& name) const { return parameters.data() + table.find(name).offset; }
 };
 
 double gelu(double h) { return 0.5 * h * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (h + 0.044715 * h * h * h))); }
@@ -64,7 +62,8 @@ Values block(const Reader& p, int layer, const Values& x) {
   for (int l = 0; l < length; ++l) {
     for (int h = 0; h < hidden; ++h) {
       double total = 0;
-      for (int c = 0; c < channels; ++c) total += w1[h * channels + c] * (z[index(l, c)] - mean) / std::sqrt(variance + 1e-3);
+      for (int c = 0; c < channels; ++c)
+        total += w1[h * channels + c] * (z[index(l, c)] - mean) / std::sqrt(variance + 1e-3);
       a[static_cast<std::size_t>(h)] = gelu(total);
     }
     for (int c = 0; c < channels; ++c) {
@@ -87,7 +86,8 @@ void heads(const Reader& p, const Values& x, const double* control, double* logi
         for (int k = 0; k < 75; ++k) {
           const int from = trim + w + k - 37;
           if (from < 0 || from >= length) continue;
-          const double value = i < channels ? x[static_cast<std::size_t>(from * channels + i)] : control[(i - channels) * length + from];
+          const double value =
+              i < channels ? x[static_cast<std::size_t>(from * channels + i)] : control[(i - channels) * length + from];
           total += weight[(t * (channels + controls) + i) * 75 + k] * value;
         }
       }
@@ -111,7 +111,7 @@ void heads(const Reader& p, const Values& x, const double* control, double* logi
   }
 }
 
-}  // namespace
+}   // namespace
 
 Values one_hot(const Values& codes, int n, int length) {
   Values bases(static_cast<std::size_t>(n * 4 * length), 0);
@@ -163,9 +163,10 @@ double reference_loss(const nn::ModelShape& shape, const Values& parameters, con
     first += shape.signal_groups[static_cast<std::size_t>(g)];
     const double lw0 = parameters[static_cast<std::size_t>(g)], lw1 = parameters[static_cast<std::size_t>(groups + g)];
     if (weights) loss += (*weights)[0] * profile / std::max(1.0, mean_counts) + (*weights)[1] * count;
-    else loss += profile / (2 * lw0 * lw0) + count / (2 * lw1 * lw1) + std::pow(std::log(lw0), 2) + std::pow(std::log(lw1), 2);
+    else
+      loss += profile / (2 * lw0 * lw0) + count / (2 * lw1 * lw1) + std::pow(std::log(lw0), 2) + std::pow(std::log(lw1), 2);
   }
   return loss;
 }
 
-}  // namespace cheri::testing
+}   // namespace cheri::testing

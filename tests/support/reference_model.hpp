@@ -25,10 +25,11 @@ struct ReferenceOutput {
 /// (N,4,L) one-hot from codes (N,L); code 4 is a zero column.
 std::vector<double> one_hot(const std::vector<double>& codes, int n, int length);
 
-ReferenceOutput reference_forward(const nn::ModelShape& shape, const std::vector<double>& parameters, const ReferenceInput& input);
+ReferenceOutput reference_forward(const nn::ModelShape& shape, const std::vector<double>& parameters,
+                                  const ReferenceInput& input);
 
 /// The mixed loss over the batch: learned weights (with the logarithms), or given ones.
 double reference_loss(const nn::ModelShape& shape, const std::vector<double>& parameters, const ReferenceInput& input,
                       const ReferenceOutput& output, const std::optional<std::array<double, 2>>& weights);
 
-}  // namespace cheri::testing
+}   // namespace cheri::testing

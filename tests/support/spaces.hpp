@@ -9,4 +9,4 @@ namespace cheri::testing {
 
 using Spaces = std::conditional_t<has_separate_device, ::testing::Types<Host, Device>, ::testing::Types<Host>>;
 
-}  // namespace cheri::testing
+}   // namespace cheri::testing

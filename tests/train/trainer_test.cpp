@@ -1,8 +1,8 @@
-// Whole runs on random data: the same bits for any number of ranks, resumed or not; nothing allocated after the first step; a
-// loss that is no number ends the run with the state before it on disk.
+// Whole runs on random data: the same bits for any number of ranks, resumed or not; nothing allocated after the first step;
+// a loss that is no number ends the run with the state before it on disk.
+#include "cheri/train/trainer.hpp"
 #include "cheri/base/check.hpp"
 #include "cheri/train/benchmark.hpp"
-#include "cheri/train/trainer.hpp"
 #include "support/model_case.hpp"
 #include "support/scratch.hpp"
 
@@ -184,5 +184,5 @@ TEST(Trainer, TooFewExamplesForABatchAreRefused) {
   EXPECT_THROW(Trainer(world, signals, config, small_splits(config), {}, {}), InputError);
 }
 
-}  // namespace
-}  // namespace cheri::train
+}   // namespace
+}   // namespace cheri::train

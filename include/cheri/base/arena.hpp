@@ -27,8 +27,8 @@ class Arena {
     const std::size_t begin = (m_used + alignment - 1) / alignment * alignment;
     m_used = begin + size;
     if (m_memory.data() == nullptr) return ViewType(nullptr, static_cast<std::size_t>(extents)...);
-    CHERI_REQUIRE(m_used <= m_memory.size(), "arena too small for " << label << ": needs " << m_used << " bytes of "
-                                                                   << m_memory.size());
+    CHERI_REQUIRE(m_used <= m_memory.size(),
+                  "arena too small for " << label << ": needs " << m_used << " bytes of " << m_memory.size());
     using Pointer = typename ViewType::pointer_type;
     return ViewType(reinterpret_cast<Pointer>(m_memory.data() + begin), static_cast<std::size_t>(extents)...);
   }
@@ -41,4 +41,4 @@ class Arena {
   std::size_t m_used = 0;
 };
 
-}  // namespace cheri
+}   // namespace cheri

@@ -23,24 +23,24 @@ class InputError : public Error {
 /// Throws Error("<file>:<line>: <message> (<condition> does not hold)").
 [[noreturn]] void fail(const char* condition, const char* file, int line, const std::string& message);
 
-}  // namespace cheri
+}   // namespace cheri
 
 /// Always on. The message is streamed: CHERI_REQUIRE(n > 0, "n must be positive, and is " << n).
-#define CHERI_REQUIRE(condition, message)                                          \
-  do {                                                                             \
-    if (!(condition)) {                                                            \
-      std::ostringstream cheri_message;                                            \
-      cheri_message << message;                                                    \
-      ::cheri::fail(#condition, __FILE__, __LINE__, cheri_message.str());          \
-    }                                                                              \
+#define CHERI_REQUIRE(condition, message)                                 \
+  do {                                                                    \
+    if (!(condition)) {                                                   \
+      std::ostringstream cheri_message;                                   \
+      cheri_message << message;                                           \
+      ::cheri::fail(#condition, __FILE__, __LINE__, cheri_message.str()); \
+    }                                                                     \
   } while (false)
 
 /// The same for what a user has given: throws InputError with the message alone.
-#define CHERI_REQUIRE_INPUT(condition, message)                                    \
-  do {                                                                             \
-    if (!(condition)) {                                                            \
-      std::ostringstream cheri_message;                                            \
-      cheri_message << message;                                                    \
-      throw ::cheri::InputError(cheri_message.str());                              \
-    }                                                                              \
+#define CHERI_REQUIRE_INPUT(condition, message)       \
+  do {                                                \
+    if (!(condition)) {                               \
+      std::ostringstream cheri_message;               \
+      cheri_message << message;                       \
+      throw ::cheri::InputError(cheri_message.str()); \
+    }                                                 \
   } while (false)

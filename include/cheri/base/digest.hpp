@@ -25,4 +25,4 @@ class Sha256 {
   std::unique_ptr<State> m_state;
 };
 
-}  // namespace cheri
+}   // namespace cheri

@@ -12,4 +12,4 @@ void write_text_file(const std::string& path, const std::string& text);
 /// Throws InputError naming the path and the system's reason.
 std::string read_text_file(const std::string& path);
 
-}  // namespace cheri
+}   // namespace cheri

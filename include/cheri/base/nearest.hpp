@@ -12,4 +12,4 @@ std::string nearest_word(const std::string& word, const std::vector<std::string>
 /// "a, b and c".
 std::string join_words(const std::vector<std::string>& words);
 
-}  // namespace cheri
+}   // namespace cheri

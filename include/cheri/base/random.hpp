@@ -48,4 +48,4 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, st
 /// rounds exactly, so the number is the same on every machine, compiler, thread and rank.
 double counter_normal(std::uint64_t seed, std::uint64_t i);
 
-}  // namespace cheri
+}   // namespace cheri

@@ -25,7 +25,7 @@ using HostView = Kokkos::View<DataType, Kokkos::LayoutRight, Kokkos::HostSpace>;
 
 inline constexpr bool has_separate_device = !std::is_same_v<Device, Host>;
 
-}  // namespace cheri
+}   // namespace cheri
 
 /// Instantiates a template function or class for both execution spaces, once where they are the same.
 /// F(Exec) expands to the instantiations for one space.

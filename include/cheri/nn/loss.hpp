@@ -21,9 +21,9 @@ struct LossMixture {
 /// Per-example results and the work of one batch.
 template <class T, class Exec>
 struct LossBuffers {
-  View<double**, Exec> profile_NG;       ///< multinomial NLL with the lgamma terms
-  View<double**, Exec> count_NG;         ///< (log(1 + counts) - prediction)^2
-  View<double**, Exec> counts_NG;        ///< sum of the signal over the group
+  View<double**, Exec> profile_NG;   ///< multinomial NLL with the lgamma terms
+  View<double**, Exec> count_NG;     ///< (log(1 + counts) - prediction)^2
+  View<double**, Exec> counts_NG;    ///< sum of the signal over the group
 
   void lay_out(Arena<Exec>& arena, const ModelShape& shape, int n_examples);
 };
@@ -44,4 +44,4 @@ void mixture_loss(const Exec& exec, const GradientRows<T, Exec>& gradient, std::
                   const View<const T*, Exec>& parameters_P, const View<const double*, Exec>& mean_counts_G,
                   const std::vector<int>& signal_groups, const LossMixture& mixture, int global_batch);
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

@@ -54,7 +54,7 @@ class Model {
 
  private:
   void lay_out(Arena<Exec>& arena);
-  [[nodiscard]] View<T***, Exec> features(int layer, int n) const;    ///< input of block `layer`
+  [[nodiscard]] View<T***, Exec> features(int layer, int n) const;   ///< input of block `layer`
   [[nodiscard]] View<T**, Exec> statistics(int layer, int n) const;
 
   ModelShape m_shape;
@@ -67,10 +67,10 @@ class Model {
   StemWeights<T, Exec> m_stem;
   std::vector<BlockWeights<T, Exec>> m_blocks;
   HeadWeights<T, Exec> m_heads;
-  std::vector<View<T***, Exec>> m_features;   ///< input of block i; the last is the heads' input. Two in inference.
-  std::vector<View<T**, Exec>> m_statistics;  ///< (N,2) mean and 1/sqrt(var + eps) of each block
+  std::vector<View<T***, Exec>> m_features;    ///< input of block i; the last is the heads' input. Two in inference.
+  std::vector<View<T**, Exec>> m_statistics;   ///< (N,2) mean and 1/sqrt(var + eps) of each block
   View<T***, Exec> m_d_features;
   BlockScratch<T, Exec> m_scratch;
 };
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

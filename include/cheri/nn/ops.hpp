@@ -1,10 +1,10 @@
 // The fused operations of a Cherimoya model, for both execution spaces, in float and double (spec.md gives the mathematics).
 //
-// Shapes: N batch, L length, C channels, H hidden, T tracks, G groups, W output window, K control channels, S slices, P parameters.
-// Contract of every op: outputs overwrite, nothing is allocated, nothing waits for the device, and the result depends neither
-// on the number of threads nor on how many slices a call holds. Parameter gradients come per gradient slice: row s of
-// gradient_SP is the gradient over the examples [s*slice_size, (s+1)*slice_size), written at `offset` in the layout of
-// nn::ParameterTable.
+// Shapes: N batch, L length, C channels, H hidden, T tracks, G groups, W output window, K control channels, S slices, P
+// parameters. Contract of every op: outputs overwrite, nothing is allocated, nothing waits for the device, and the result
+// depends neither on the number of threads nor on how many slices a call holds. Parameter gradients come per gradient slice:
+// row s of gradient_SP is the gradient over the examples [s*slice_size, (s+1)*slice_size), written at `offset` in the layout
+// of nn::ParameterTable.
 #pragma once
 
 #include "cheri/base/arena.hpp"
@@ -36,7 +36,7 @@ struct PartialSums {
 
 template <class T, class Exec>
 struct StemWeights {
-  View<T*, Exec> taps;                 ///< packed by load(): (21 taps, 5 codes, channels), code 4 = 0
+  View<T*, Exec> taps;   ///< packed by load(): (21 taps, 5 codes, channels), code 4 = 0
   View<const T*, Exec> bias_C;
   std::int64_t weight_offset = 0, bias_offset = 0;
 
@@ -78,9 +78,9 @@ struct BlockWeights {
 /// Transient memory of the block ops, for at most n_examples.
 template <class T, class Exec>
 struct BlockScratch {
-  View<double***, Exec> sums;            ///< (N, tiles, 2) partial sums of an example
+  View<double***, Exec> sums;   ///< (N, tiles, 2) partial sums of an example
   View<double**, Exec> example_sums_N2;
-  View<T***, Exec> dz_NLC;               ///< gradient at the normalised convolution, then at the convolution; training only
+  View<T***, Exec> dz_NLC;   ///< gradient at the normalised convolution, then at the convolution; training only
   PartialSums<T, Exec> partial;
 
   void lay_out(Arena<Exec>& arena, const ModelShape& shape, int n_examples, int n_slices, bool training);
@@ -138,4 +138,4 @@ template <class T, class Exec>
 void count_head_backward(const Exec& exec, const GradientRows<T, Exec>& gradient, const View<T***, Exec>& dfeatures_NLC,
                          const View<const T**, Exec>& dlog_counts_NG, const HeadWeights<T, Exec>& weights);
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

@@ -26,7 +26,7 @@ struct ModelShape {
 
   [[nodiscard]] int hidden() const { return expansion * n_filters; }
   [[nodiscard]] int n_groups() const { return static_cast<int>(signal_groups.size()); }
-  [[nodiscard]] int n_tracks() const;                 ///< T, the sum of signal_groups
+  [[nodiscard]] int n_tracks() const;   ///< T, the sum of signal_groups
   [[nodiscard]] int trimming() const { return (in_window - out_window) / 2; }
   [[nodiscard]] std::vector<int> group_of_track() const;
 
@@ -41,10 +41,10 @@ struct ModelShape {
 enum class Optimiser { muon, adamw, sgd };
 
 struct Parameter {
-  std::string name;            ///< as in the public package's state dict, e.g. "blocks.0.linear1.weight"
+  std::string name;   ///< as in the public package's state dict, e.g. "blocks.0.linear1.weight"
   std::vector<int> shape;
-  std::int64_t offset = 0;     ///< in the flat buffer, in elements
-  std::int64_t size = 0;       ///< the product of shape
+  std::int64_t offset = 0;   ///< in the flat buffer, in elements
+  std::int64_t size = 0;     ///< the product of shape
   Optimiser optimiser = Optimiser::adamw;
 };
 
@@ -67,4 +67,4 @@ class ParameterTable {
 /// lw0, lw1 = 1, biases 0, weights N(0, 0.02): the same numbers for a seed on every backend.
 HostView<float*> initial_parameters(const ParameterTable& table, std::uint64_t seed);
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

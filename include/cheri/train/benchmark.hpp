@@ -19,9 +19,9 @@ struct BenchmarkSpec {
 struct Measurement {
   std::string what;
   double milliseconds = 0;
-  double gflops = 0;                 ///< floating-point operations of the definition (not those of recomputation), per second / 1e9
-  double gigabytes = 0;              ///< bytes that must be read and written at least, per second / 1e9
-  double examples_per_second = 0;    ///< 0 where it has no meaning
+  double gflops = 0;      ///< floating-point operations of the definition (not those of recomputation), per second / 1e9
+  double gigabytes = 0;   ///< bytes that must be read and written at least, per second / 1e9
+  double examples_per_second = 0;   ///< 0 where it has no meaning
 };
 
 /// Random examples as a trainer reads them: n_peaks, and a quarter as many negatives. Uniform bases, counts 0 to 2.
@@ -34,4 +34,4 @@ std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec);
 /// Block forward, block forward and backward, whole model, training step, batch gather; random data, one rank.
 std::vector<Measurement> measure_parts(const BenchmarkSpec& spec);
 
-}  // namespace cheri::train
+}   // namespace cheri::train

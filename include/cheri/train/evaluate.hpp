@@ -23,7 +23,8 @@ struct PredictedChunk {
 /// Runs a model over the examples of a data set, centred and unreversed. Buffers are taken in the constructor.
 class Predictor {
  public:
-  Predictor(const nn::ModelShape& shape, const data::ExampleSet& examples, const data::Dataset<Device>& dataset, int capacity);
+  Predictor(const nn::ModelShape& shape, const data::ExampleSet& examples, const data::Dataset<Device>& dataset,
+            int capacity);
 
   /// Calls `visit` for consecutive chunks of the examples [range.begin, range.end); the chunk is valid until it returns.
   void predict(const Device& exec, nn::Model<float, Device>& model, parallel::Range range,
@@ -43,8 +44,8 @@ class Predictor {
   LocusScores<Device> m_scores;
 };
 
-/// What knows nothing of the sequence: the mean profile (T, W) of the training peaks, each peak's channel scaled to sum 1, and
-/// per group the mean of their log(1 + counts).
+/// What knows nothing of the sequence: the mean profile (T, W) of the training peaks, each peak's channel scaled to sum 1,
+/// and per group the mean of their log(1 + counts).
 struct Baseline {
   std::vector<float> profile;
   std::vector<double> log_counts;
@@ -56,4 +57,4 @@ Baseline mean_baseline(const data::ExampleSet& training);
 SplitScores score_baseline(const Device& exec, const Baseline& baseline, const data::ExampleSet& examples,
                            const data::Dataset<Device>& dataset);
 
-}  // namespace cheri::train
+}   // namespace cheri::train

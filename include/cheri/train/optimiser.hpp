@@ -9,8 +9,8 @@
 
 namespace cheri::train {
 
-/// Warm-up from 1 % of the rate over `warmup` steps, then half a cosine over `decay` steps down to 1e-5; the loss weights' rate
-/// is constant after the warm-up.
+/// Warm-up from 1 % of the rate over `warmup` steps, then half a cosine over `decay` steps down to 1e-5; the loss weights'
+/// rate is constant after the warm-up.
 struct Schedule {
   std::int64_t warmup = 0;
   std::int64_t decay = 1;
@@ -49,11 +49,11 @@ class Optimiser {
 
   OptimiserConfig m_config;
   Arena<Exec> m_arena;
-  View<std::uint8_t*, Exec> m_kind;         ///< nn::Optimiser of every element
-  View<float*, Exec> m_direction;           ///< Muon's momentum direction, flat
-  View<std::int64_t**, Exec> m_matrices;    ///< (matrix, 3): offset, rows, columns
-  View<float**, Exec> m_workspace;          ///< of each matrix's Newton-Schulz iteration
-  int m_rows = 0, m_columns = 0;            ///< of the orthogonalised matrices, rows <= columns
+  View<std::uint8_t*, Exec> m_kind;        ///< nn::Optimiser of every element
+  View<float*, Exec> m_direction;          ///< Muon's momentum direction, flat
+  View<std::int64_t**, Exec> m_matrices;   ///< (matrix, 3): offset, rows, columns
+  View<float**, Exec> m_workspace;         ///< of each matrix's Newton-Schulz iteration
+  int m_rows = 0, m_columns = 0;           ///< of the orthogonalised matrices, rows <= columns
 };
 
-}  // namespace cheri::train
+}   // namespace cheri::train

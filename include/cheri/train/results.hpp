@@ -13,12 +13,12 @@
 namespace cheri::train {
 
 struct Evaluation {
-  std::string split;                       ///< "training", "validation" or "test"
+  std::string split;   ///< "training", "validation" or "test"
   SplitScores scores;
-  Metrics model, baseline;                 ///< baseline: the mean training profile and the mean training log-count
-  std::vector<std::string> loci;           ///< chrom:start-end of every example's output window, in the order of the scores
+  Metrics model, baseline;         ///< baseline: the mean training profile and the mean training log-count
+  std::vector<std::string> loci;   ///< chrom:start-end of every example's output window, in the order of the scores
   std::vector<std::string> track_names, group_names;
-  std::vector<LocusProfile> profiles;      ///< of a few peaks, on rank 0: of the most counts to the median
+  std::vector<LocusProfile> profiles;   ///< of a few peaks, on rank 0: of the most counts to the median
 };
 
 /// Chromosomes of a split of the deck; throws InputError for a split that is not one, or has no chromosomes.
@@ -31,8 +31,8 @@ Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfi
 /// metrics.json: the metrics of model and baseline on the split, by group and their mean.
 std::string metrics_json(const TrainConfig& config, const Checkpoint& checkpoint, const Evaluation& evaluation);
 
-/// metrics.json and report.html of the run's best model on its test split (validation where there is no test split) into the run
-/// directory; collective. Returns the evaluation.
+/// metrics.json and report.html of the run's best model on its test split (validation where there is no test split) into the
+/// run directory; collective. Returns the evaluation.
 Evaluation write_results(const parallel::Communicator& communicator, const TrainConfig& config, const std::string& machine);
 
-}  // namespace cheri::train
+}   // namespace cheri::train

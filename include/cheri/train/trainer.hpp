@@ -25,9 +25,9 @@ struct Observer {
   struct Step {
     std::int64_t step, total_steps;   ///< steps done and to do, over the whole run
     std::int64_t epoch, epochs;
-    double loss;                      ///< mixed, of this step
-    double seconds;                   ///< since the run (or its resumption) began
-    std::int64_t steps_here;          ///< done since then
+    double loss;               ///< mixed, of this step
+    double seconds;            ///< since the run (or its resumption) began
+    std::int64_t steps_here;   ///< done since then
   };
   std::function<void(const Step&)> step;
   std::function<void(const LogRow&)> epoch;
@@ -95,8 +95,8 @@ class Trainer {
 
   data::ExampleSet m_training, m_validation;   ///< loci and counts; their sequences and signals are in the data sets
   data::Dataset<Device> m_training_data, m_validation_data;
-  int m_slices, m_slice_size;               ///< of the global batch; examples of a slice
-  int m_local_slices, m_pass_slices;        ///< of this rank; of one pass through the model
+  int m_slices, m_slice_size;          ///< of the global batch; examples of a slice
+  int m_local_slices, m_pass_slices;   ///< of this rank; of one pass through the model
   std::int64_t m_steps_per_epoch, m_epochs;
   Schedule m_schedule;
 
@@ -111,7 +111,7 @@ class Trainer {
   Arena<Device> m_arena;
   View<float**, Device> m_rows_SQ;
   View<float*, Device> m_total_Q;
-  View<data::Draw*, Device> m_draws;           ///< of this rank's part of the batch
+  View<data::Draw*, Device> m_draws;   ///< of this rank's part of the batch
   HostView<data::Draw*> m_draws_host;
   HostView<float*> m_head_host, m_tail_host;   ///< of the total: gradients of the loss weights; losses and flags
   HostView<float*> m_weights_host;             ///< lw0 and lw1
@@ -122,10 +122,10 @@ class Trainer {
   HostView<double**> m_counts_host;
   HostView<double*> m_mean_counts_host;
 
-  TrainState m_state;                        ///< scalars and log; the buffers are filled by state()
-  double m_started = 0, m_saved = 0;         ///< seconds on the monotonic clock
+  TrainState m_state;                  ///< scalars and log; the buffers are filled by state()
+  double m_started = 0, m_saved = 0;   ///< seconds on the monotonic clock
   std::int64_t m_steps_here = 0;
-  bool m_stop = false, m_save = false;       ///< what the last exchange asked for, the same on every rank
+  bool m_stop = false, m_save = false;   ///< what the last exchange asked for, the same on every rank
 };
 
-}  // namespace cheri::train
+}   // namespace cheri::train

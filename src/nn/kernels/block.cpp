@@ -1,9 +1,10 @@
 // The Cheri block, forward and backward: dilated depthwise convolution, per-example norm, MLP with GELU, residual.
 //
-// Forward: one pass for mean and variance of the convolution, one that makes a tile of z = norm(conv(x)) and takes it through
-// the MLP without leaving the cache. Backward: the same tile is made again; then the gradients at the weights (summed part
-// by part), at z, at the convolution, at the input. Saved between the two: x and two statistics an example.
+// Forward: one pass for mean and variance of the convolution, one that makes a tile of z = norm(conv(x)) and takes it
+// through the MLP without leaving the cache. Backward: the same tile is made again; then the gradients at the weights
+// (summed part by part), at z, at the convolution, at the input. Saved between the two: x and two statistics an example.
 #include "cheri/nn/ops.hpp"
+#include "nn/kernels/dilated_conv.hpp"
 #include "nn/kernels/gelu.hpp"
 #include "nn/kernels/partial_sums.hpp"
 #include "nn/kernels/tile_product.hpp"
@@ -12,60 +13,7 @@
 namespace cheri::nn {
 namespace {
 
-// ---- mathematics -----------------------------------------------------------------------------------------------------
-
-/// Three rows of one pack of channels: the inputs or the weights of the taps l-d, l, l+d.
-template <class P>
-struct Taps {
-  P before, centre, after;
-};
-
-template <class P, class T>
-KOKKOS_FORCEINLINE_FUNCTION Taps<P> tap_weights(const T* weights_3C, int channels, int c) {
-  const int count = channels - c;
-  return {load<P>(weights_3C + c, count), load<P>(weights_3C + channels + c, count),
-          load<P>(weights_3C + 2 * channels + c, count)};
-}
-
-/// One example: rows of `channels` elements.
-template <class T>
-struct Rows {
-  T* data;
-  int length;
-  int channels;
-
-  [[nodiscard]] KOKKOS_FORCEINLINE_FUNCTION T* at(int l, int c) const {
-    return data + static_cast<std::int64_t>(l) * channels + c;
-  }
-};
-
-/// Rows l-d, l, l+d; zero outside the example.
-template <class P, class T>
-KOKKOS_FORCEINLINE_FUNCTION Taps<P> neighbours(const Rows<T>& x, int l, int dilation, int c) {
-  const int count = x.channels - c;
-  return {l >= dilation ? load<P>(x.at(l - dilation, c), count) : P(0), load<P>(x.at(l, c), count),
-          dilation < x.length - l ? load<P>(x.at(l + dilation, c), count) : P(0)};
-}
-
-template <class P>
-KOKKOS_FORCEINLINE_FUNCTION P convolve(const Taps<P>& x, const Taps<P>& w) {
-  return Kokkos::fma(x.after, w.after, Kokkos::fma(x.centre, w.centre, x.before * w.before));
-}
-
-/// 1 in the first `count` lanes, 0 in the others.
-template <class P>
-KOKKOS_FORCEINLINE_FUNCTION P first_lanes(int count) {
-  typename P::value_type elements[width<P>];
-  for (int i = 0; i < width<P>; ++i) elements[i] = i < count ? 1 : 0;
-  return load<P>(elements);
-}
-
-/// Row stride of a scratch tile with n columns: whole packs and whole micro-tiles, and one pack more, so that the rows of
-/// a power-of-two width do not fall on the same cache sets.
-template <class Exec, class P>
-int tile_stride(int n) {
-  return Kokkos::max(padded<P>(n), padded_rows<Exec>(n)) + width<P>;
-}
+// ---- sizes -----------------------------------------------------------------------------------------------------------
 
 /// The sizes that every kernel here needs.
 struct Sizes {
@@ -79,12 +27,7 @@ Sizes sizes_of(const View<const T***, Exec>& x_NLC, const BlockWeights<T, Exec>&
   const int channels = static_cast<int>(x_NLC.extent(2));
   const int length = static_cast<int>(x_NLC.extent(1));
   using P = Pack<Exec, T>;
-  return {static_cast<int>(x_NLC.extent(0)),
-          length,
-          channels,
-          weights.hidden,
-          weights.dilation,
-          tiles_of<Exec>(length),
+  return {static_cast<int>(x_NLC.extent(0)), length, channels, weights.hidden, weights.dilation, tiles_of<Exec>(length),
           padded<P>(channels) / width<P>};
 }
 
@@ -425,7 +368,7 @@ struct BackwardInput {
   }
 };
 
-}  // namespace
+}   // namespace
 
 // ---- launchers -------------------------------------------------------------------------------------------------------
 
@@ -453,10 +396,10 @@ void block_forward(const Exec& exec, const View<T***, Exec>& out_NLC, const View
                                tile_stride<Exec, P>(n.hidden),
                                0};
   forward.level = scratch_level<Exec>(forward.scratch_bytes());
-  Kokkos::parallel_for("cheri::nn::block_forward",
-                       team_policy(exec, n.examples * n.tiles)
-                           .set_scratch_size(forward.level, Kokkos::PerTeam(forward.scratch_bytes())),
-                       forward);
+  Kokkos::parallel_for(
+      "cheri::nn::block_forward",
+      team_policy(exec, n.examples * n.tiles).set_scratch_size(forward.level, Kokkos::PerTeam(forward.scratch_bytes())),
+      forward);
 }
 
 template <class T, class Exec>
@@ -487,37 +430,36 @@ void block_backward(const Exec& exec, const GradientRows<T, Exec>& gradient, con
                             tile_stride<Exec, P>(n.hidden),
                             0};
   mlp.level = scratch_level<Exec>(mlp.scratch_bytes());
-  Kokkos::parallel_for(
-      "cheri::nn::block_backward::mlp",
-      team_policy(exec, n_parts).set_scratch_size(mlp.level, Kokkos::PerTeam(mlp.scratch_bytes())), mlp);
+  Kokkos::parallel_for("cheri::nn::block_backward::mlp",
+                       team_policy(exec, n_parts).set_scratch_size(mlp.level, Kokkos::PerTeam(mlp.scratch_bytes())), mlp);
   combine_sums(exec, scratch.example_sums_N2, scratch.sums, n);
 
   const PartMatrix d_linear1{mlp.part_size(), 0, n.hidden, n.channels, padded<P>(n.channels)};
   const PartMatrix d_linear2{mlp.part_size(), mlp.linear1_size(), n.channels, n.hidden, padded<P>(n.hidden)};
-  add_parts(exec, "cheri::nn::block_backward::add_linear1", gradient, n_slices, GradientPlace{weights.linear1_offset, n.channels, 1},
-            scratch.partial, d_linear1);
-  add_parts(exec, "cheri::nn::block_backward::add_linear2", gradient, n_slices, GradientPlace{weights.linear2_offset, n.hidden, 1},
-            scratch.partial, d_linear2);
+  add_parts(exec, "cheri::nn::block_backward::add_linear1", gradient, n_slices,
+            GradientPlace{weights.linear1_offset, n.channels, 1}, scratch.partial, d_linear1);
+  add_parts(exec, "cheri::nn::block_backward::add_linear2", gradient, n_slices,
+            GradientPlace{weights.linear2_offset, n.hidden, 1}, scratch.partial, d_linear2);
 
-  const BackwardNorm<T, Exec> norm{dz_NLC, scratch.partial.values, x_NLC, statistics_N2, scratch.example_sums_N2,
-                                   conv_3C, n, gradient.slice_size};
+  const BackwardNorm<T, Exec> norm{dz_NLC, scratch.partial.values, x_NLC, statistics_N2, scratch.example_sums_N2, conv_3C,
+                                   n,      gradient.slice_size};
   Kokkos::parallel_for("cheri::nn::block_backward::norm", team_policy(exec, n_parts), norm);
   const PartMatrix d_conv{3 * static_cast<std::int64_t>(norm.row_stride()), 0, 3, n.channels, norm.row_stride()};
-  add_parts(exec, "cheri::nn::block_backward::add_conv", gradient, n_slices, GradientPlace{weights.conv_offset, n.channels, 1},
-            scratch.partial, d_conv);
+  add_parts(exec, "cheri::nn::block_backward::add_conv", gradient, n_slices,
+            GradientPlace{weights.conv_offset, n.channels, 1}, scratch.partial, d_conv);
 
   const BackwardInput<T, Exec> input{dout_NLC, dz_NLC, conv_3C, n};
   Kokkos::parallel_for("cheri::nn::block_backward::input", team_policy(exec, n.examples * n.tiles), input);
 }
 
-#define CHERI_BLOCK(T, Exec)                                                                                               \
-  template void block_forward<T, Exec>(const Exec&, const View<T***, Exec>&, const View<T**, Exec>&,                       \
-                                       const View<const T***, Exec>&, const BlockWeights<T, Exec>&,                        \
-                                       const BlockScratch<T, Exec>&);                                                      \
-  template void block_backward<T, Exec>(const Exec&, const GradientRows<T, Exec>&, const View<T***, Exec>&,                \
-                                        const View<const T***, Exec>&, const View<const T**, Exec>&,                       \
+#define CHERI_BLOCK(T, Exec)                                                                                \
+  template void block_forward<T, Exec>(const Exec&, const View<T***, Exec>&, const View<T**, Exec>&,        \
+                                       const View<const T***, Exec>&, const BlockWeights<T, Exec>&,         \
+                                       const BlockScratch<T, Exec>&);                                       \
+  template void block_backward<T, Exec>(const Exec&, const GradientRows<T, Exec>&, const View<T***, Exec>&, \
+                                        const View<const T***, Exec>&, const View<const T**, Exec>&,        \
                                         const BlockWeights<T, Exec>&, const BlockScratch<T, Exec>&);
 #define CHERI_BLOCK_BOTH(Exec) CHERI_BLOCK(float, Exec) CHERI_BLOCK(double, Exec)
 CHERI_FOR_EACH_SPACE(CHERI_BLOCK_BOTH)
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

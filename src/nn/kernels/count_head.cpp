@@ -73,7 +73,7 @@ struct CountBackwardInput {
   }
 };
 
-}  // namespace
+}   // namespace
 
 // ---- launchers -------------------------------------------------------------------------------------------------------
 
@@ -81,18 +81,10 @@ template <class T, class Exec>
 void count_head_forward(const Exec& exec, const View<T**, Exec>& log_counts_NG, const View<const T***, Exec>& features_NLC,
                         const View<const T***, Exec>& control_NKL, const HeadWeights<T, Exec>& weights) {
   const int length = static_cast<int>(features_NLC.extent(1));
-  const CountForward<T, Exec> kernel{log_counts_NG,
-                                     weights.mean_NC,
-                                     weights.control_N,
-                                     features_NLC,
-                                     control_NKL,
-                                     weights.count_weight,
-                                     weights.count_bias,
-                                     static_cast<int>(features_NLC.extent(2)),
-                                     weights.n_groups,
-                                     weights.n_controls,
-                                     weights.trimming,
-                                     length - weights.trimming};
+  const CountForward<T, Exec> kernel{
+      log_counts_NG,    weights.mean_NC,      weights.control_N,  features_NLC,
+      control_NKL,      weights.count_weight, weights.count_bias, static_cast<int>(features_NLC.extent(2)),
+      weights.n_groups, weights.n_controls,   weights.trimming,   length - weights.trimming};
   Kokkos::parallel_for("cheri::nn::count_head_forward", team_policy(exec, static_cast<int>(features_NLC.extent(0))), kernel);
 }
 
@@ -125,18 +117,18 @@ void count_head_backward(const Exec& exec, const GradientRows<T, Exec>& gradient
         gradient_SP(s, i == inputs ? bias_offset + g : weight_offset + g * inputs + i) = total;
       });
 
-  const CountBackwardInput<T, Exec> kernel{dfeatures_NLC, dlog_counts_NG, weights.count_weight, channels, groups, inputs,
-                                           weights.trimming, length - weights.trimming};
+  const CountBackwardInput<T, Exec> kernel{dfeatures_NLC, dlog_counts_NG, weights.count_weight, channels,
+                                           groups,        inputs,         weights.trimming,     length - weights.trimming};
   Kokkos::parallel_for("cheri::nn::count_head_backward::input",
                        team_policy(exec, examples * tiles_of<Exec>(length - 2 * weights.trimming)), kernel);
 }
 
-#define CHERI_COUNT_HEAD(T, Exec)                                                                                           \
-  template void count_head_forward<T, Exec>(const Exec&, const View<T**, Exec>&, const View<const T***, Exec>&,             \
-                                            const View<const T***, Exec>&, const HeadWeights<T, Exec>&);                    \
-  template void count_head_backward<T, Exec>(const Exec&, const GradientRows<T, Exec>&, const View<T***, Exec>&,            \
+#define CHERI_COUNT_HEAD(T, Exec)                                                                                \
+  template void count_head_forward<T, Exec>(const Exec&, const View<T**, Exec>&, const View<const T***, Exec>&,  \
+                                            const View<const T***, Exec>&, const HeadWeights<T, Exec>&);         \
+  template void count_head_backward<T, Exec>(const Exec&, const GradientRows<T, Exec>&, const View<T***, Exec>&, \
                                              const View<const T**, Exec>&, const HeadWeights<T, Exec>&);
 #define CHERI_COUNT_HEAD_BOTH(Exec) CHERI_COUNT_HEAD(float, Exec) CHERI_COUNT_HEAD(double, Exec)
 CHERI_FOR_EACH_SPACE(CHERI_COUNT_HEAD_BOTH)
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

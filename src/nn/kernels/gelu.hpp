@@ -66,4 +66,4 @@ KOKKOS_FORCEINLINE_FUNCTION Gelu<P> gelu_and_derivative(const P& h) {
   return {Kokkos::fma(half, t, half), Kokkos::fma(half * du, P(T(1)) - t * t, slope)};
 }
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

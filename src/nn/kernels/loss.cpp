@@ -93,7 +93,7 @@ KOKKOS_FORCEINLINE_FUNCTION double learned_gradient(double weight, double loss_s
   return -loss_share / (weight * weight * weight) + share * 2 * Kokkos::log(weight) / weight;
 }
 
-}  // namespace
+}   // namespace
 
 // ---- launchers -------------------------------------------------------------------------------------------------------
 
@@ -188,15 +188,15 @@ void mixture_loss(const Exec& exec, const GradientRows<T, Exec>& gradient, std::
       });
 }
 
-#define CHERI_LOSS(T, Exec)                                                                                                 \
-  template struct LossBuffers<T, Exec>;                                                                                     \
-  template void group_counts<T, Exec>(const Exec&, const LossBuffers<T, Exec>&, const View<const T***, Exec>&,              \
-                                      const std::vector<int>&);                                                             \
-  template void mixture_loss<T, Exec>(const Exec&, const GradientRows<T, Exec>&, std::int64_t, const View<T***, Exec>&,     \
-                                      const View<T**, Exec>&, const View<const T***, Exec>&, const LossBuffers<T, Exec>&,   \
-                                      const View<const T*, Exec>&, const View<const double*, Exec>&,                        \
+#define CHERI_LOSS(T, Exec)                                                                                               \
+  template struct LossBuffers<T, Exec>;                                                                                   \
+  template void group_counts<T, Exec>(const Exec&, const LossBuffers<T, Exec>&, const View<const T***, Exec>&,            \
+                                      const std::vector<int>&);                                                           \
+  template void mixture_loss<T, Exec>(const Exec&, const GradientRows<T, Exec>&, std::int64_t, const View<T***, Exec>&,   \
+                                      const View<T**, Exec>&, const View<const T***, Exec>&, const LossBuffers<T, Exec>&, \
+                                      const View<const T*, Exec>&, const View<const double*, Exec>&,                      \
                                       const std::vector<int>&, const LossMixture&, int);
 #define CHERI_LOSS_BOTH(Exec) CHERI_LOSS(float, Exec) CHERI_LOSS(double, Exec)
 CHERI_FOR_EACH_SPACE(CHERI_LOSS_BOTH)
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

@@ -20,7 +20,8 @@ struct HostAbi {
 template <class T>
 struct HostAbi {
 #if defined(KOKKOS_ARCH_AVX512XEON)
-  using type = std::conditional_t<sizeof(T) == 4, simd::simd_abi::avx512_fixed_size<16>, simd::simd_abi::avx512_fixed_size<8>>;
+  using type =
+      std::conditional_t<sizeof(T) == 4, simd::simd_abi::avx512_fixed_size<16>, simd::simd_abi::avx512_fixed_size<8>>;
 #elif defined(KOKKOS_ARCH_AVX2)
   using type = std::conditional_t<sizeof(T) == 4, simd::simd_abi::avx2_fixed_size<8>, simd::simd_abi::avx2_fixed_size<4>>;
 #elif defined(KOKKOS_ARCH_ARM_NEON)
@@ -86,4 +87,4 @@ KOKKOS_FORCEINLINE_FUNCTION typename P::value_type sum(const P& pack) {
   return total;
 }
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

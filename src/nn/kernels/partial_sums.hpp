@@ -46,7 +46,8 @@ void add_parts(const Exec& exec, const std::string& label, const GradientRows<T,
         const int column = static_cast<int>(index % packs) * width<P>;
         const std::int64_t row = index / packs % matrix.rows;
         const std::int64_t slice = index / packs / matrix.rows;
-        const T* part = &values(slice * parts_per_slice * matrix.part_stride + matrix.begin + row * matrix.row_stride + column);
+        const T* part =
+            &values(slice * parts_per_slice * matrix.part_stride + matrix.begin + row * matrix.row_stride + column);
         P total(T(0));
         for (int p = 0; p < parts_per_slice; ++p) {
           total = total + load<P>(part);
@@ -68,4 +69,4 @@ KOKKOS_INLINE_FUNCTION void clear_part(const Member& team, T* part, std::int64_t
   team.team_barrier();
 }
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

@@ -92,7 +92,8 @@ struct ProfileBackwardInput {
       P total(T(0));
       for (int t = 0; t < n.tracks; ++t) {
         for (int k = k_begin; k < k_end; ++k) {
-          total = Kokkos::fma(P(dlogits_NTW(tile.example, t, last - k)), load<P>(&packed((t * head_taps + k) * n.row + c)), total);
+          total = Kokkos::fma(P(dlogits_NTW(tile.example, t, last - k)), load<P>(&packed((t * head_taps + k) * n.row + c)),
+                              total);
         }
       }
       store(&dfeatures_NLC(tile.example, p, c), total, n.channels - c);
@@ -190,7 +191,8 @@ void add_weights(const Exec& exec, const GradientRows<T, Exec>& gradient, int n_
   for (int t = 0; t < n.tracks; ++t) {
     const std::int64_t track = weights.profile_weight_offset + std::int64_t{t} * inputs * head_taps;
     const PartMatrix features{kernel.part_size(), std::int64_t{t} * head_taps * n.row, head_taps, n.channels, n.row};
-    add_parts(exec, "cheri::nn::profile_head_backward::add_weight", gradient, n_slices, GradientPlace{track, 1, head_taps}, partial, features);
+    add_parts(exec, "cheri::nn::profile_head_backward::add_weight", gradient, n_slices, GradientPlace{track, 1, head_taps},
+              partial, features);
     if (n.controls == 0) continue;
     const int taps = n.controls * head_taps;
     const PartMatrix controls{kernel.part_size(), kernel.control_begin() + std::int64_t{t} * taps, 1, taps, taps};
@@ -198,11 +200,11 @@ void add_weights(const Exec& exec, const GradientRows<T, Exec>& gradient, int n_
               GradientPlace{track + std::int64_t{n.channels} * head_taps, taps, 1}, partial, controls);
   }
   const PartMatrix bias{kernel.part_size(), kernel.bias_begin(), 1, n.tracks, n.tracks};
-  add_parts(exec, "cheri::nn::profile_head_backward::add_bias", gradient, n_slices, GradientPlace{weights.profile_bias_offset, n.tracks, 1},
-            partial, bias);
+  add_parts(exec, "cheri::nn::profile_head_backward::add_bias", gradient, n_slices,
+            GradientPlace{weights.profile_bias_offset, n.tracks, 1}, partial, bias);
 }
 
-}  // namespace
+}   // namespace
 
 // ---- launchers -------------------------------------------------------------------------------------------------------
 
@@ -210,8 +212,8 @@ template <class T, class Exec>
 void profile_head_forward(const Exec& exec, const View<T***, Exec>& logits_NTW, const View<const T***, Exec>& features_NLC,
                           const View<const T***, Exec>& control_NKL, const HeadWeights<T, Exec>& weights) {
   const Sizes n = sizes_of(features_NLC, static_cast<int>(logits_NTW.extent(2)), weights);
-  const ProfileForward<T, Exec> kernel{logits_NTW, features_NLC, control_NKL, weights.profile, weights.profile_weight,
-                                       weights.profile_bias, n};
+  const ProfileForward<T, Exec> kernel{
+      logits_NTW, features_NLC, control_NKL, weights.profile, weights.profile_weight, weights.profile_bias, n};
   Kokkos::parallel_for("cheri::nn::profile_head_forward", team_policy(exec, n.examples * tiles_of<Exec>(n.window)), kernel);
 }
 
@@ -222,21 +224,23 @@ void profile_head_backward(const Exec& exec, const GradientRows<T, Exec>& gradie
                            const PartialSums<T, Exec>& partial) {
   const Sizes n = sizes_of(features_NLC, static_cast<int>(dlogits_NTW.extent(2)), weights);
   const int n_slices = gradient.n_slices(n.examples);
-  const ProfileBackwardWeights<T, Exec> kernel{partial.values, dlogits_NTW, features_NLC, control_NKL, n, gradient.slice_size};
+  const ProfileBackwardWeights<T, Exec> kernel{partial.values, dlogits_NTW, features_NLC,
+                                               control_NKL,    n,           gradient.slice_size};
   Kokkos::parallel_for("cheri::nn::profile_head_backward::weights", team_policy(exec, n_slices * parts_per_slice), kernel);
   add_weights(exec, gradient, n_slices, weights, partial, kernel);
   const ProfileBackwardInput<T, Exec> input{dfeatures_NLC, dlogits_NTW, weights.profile, n};
-  Kokkos::parallel_for("cheri::nn::profile_head_backward::input", team_policy(exec, n.examples * tiles_of<Exec>(n.length)), input);
+  Kokkos::parallel_for("cheri::nn::profile_head_backward::input", team_policy(exec, n.examples * tiles_of<Exec>(n.length)),
+                       input);
 }
 
-#define CHERI_PROFILE_HEAD(T, Exec)                                                                                         \
-  template void profile_head_forward<T, Exec>(const Exec&, const View<T***, Exec>&, const View<const T***, Exec>&,          \
-                                              const View<const T***, Exec>&, const HeadWeights<T, Exec>&);                  \
-  template void profile_head_backward<T, Exec>(const Exec&, const GradientRows<T, Exec>&, const View<T***, Exec>&,          \
-                                               const View<const T***, Exec>&, const View<const T***, Exec>&,                \
-                                               const View<const T***, Exec>&, const HeadWeights<T, Exec>&,                  \
+#define CHERI_PROFILE_HEAD(T, Exec)                                                                                \
+  template void profile_head_forward<T, Exec>(const Exec&, const View<T***, Exec>&, const View<const T***, Exec>&, \
+                                              const View<const T***, Exec>&, const HeadWeights<T, Exec>&);         \
+  template void profile_head_backward<T, Exec>(const Exec&, const GradientRows<T, Exec>&, const View<T***, Exec>&, \
+                                               const View<const T***, Exec>&, const View<const T***, Exec>&,       \
+                                               const View<const T***, Exec>&, const HeadWeights<T, Exec>&,         \
                                                const PartialSums<T, Exec>&);
 #define CHERI_PROFILE_HEAD_BOTH(Exec) CHERI_PROFILE_HEAD(float, Exec) CHERI_PROFILE_HEAD(double, Exec)
 CHERI_FOR_EACH_SPACE(CHERI_PROFILE_HEAD_BOTH)
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

@@ -45,7 +45,8 @@ struct StemForward {
       const int c = pack * width<P>;
       const P bias = load<P>(&bias_C(c), channels - c);
       for (int l = tile.begin; l < tile.begin + tile.rows; ++l) {
-        store(&out_NLC(tile.example, l, c), gelu(before_gelu(codes, l, taps.data(), packs * width<P>, bias, c)), channels - c);
+        store(&out_NLC(tile.example, l, c), gelu(before_gelu(codes, l, taps.data(), packs * width<P>, bias, c)),
+              channels - c);
       }
     });
   }
@@ -145,7 +146,7 @@ struct StemInputGradient {
   }
 };
 
-}  // namespace
+}   // namespace
 
 // ---- launchers -------------------------------------------------------------------------------------------------------
 
@@ -168,13 +169,13 @@ void stem_backward(const Exec& exec, const GradientRows<T, Exec>& gradient, cons
   const int channels = static_cast<int>(dout_NLC.extent(2));
   const int packs = padded<Pack<Exec, T>>(channels) / width<Pack<Exec, T>>;
   const int n_slices = gradient.n_slices(static_cast<int>(codes_NL.extent(0)));
-  StemBackward<T, Exec> kernel{partial.values, dout_NLC, codes_NL, weights.taps, weights.bias_C,
-                               length, channels, packs, gradient.slice_size, 0};
+  StemBackward<T, Exec> kernel{partial.values, dout_NLC, codes_NL, weights.taps,        weights.bias_C,
+                               length,         channels, packs,    gradient.slice_size, 0};
   kernel.level = scratch_level<Exec>(kernel.scratch_bytes());
-  Kokkos::parallel_for("cheri::nn::stem_backward",
-                       team_policy(exec, n_slices * parts_per_slice)
-                           .set_scratch_size(kernel.level, Kokkos::PerTeam(kernel.scratch_bytes())),
-                       kernel);
+  Kokkos::parallel_for(
+      "cheri::nn::stem_backward",
+      team_policy(exec, n_slices * parts_per_slice).set_scratch_size(kernel.level, Kokkos::PerTeam(kernel.scratch_bytes())),
+      kernel);
   const PartMatrix taps{kernel.part_size(), 0, StemBackward<T, Exec>::part_rows, channels, kernel.row()};
   add_parts(exec, "cheri::nn::stem_backward::add_parts", gradient, n_slices,
             StemPlace{weights.weight_offset, weights.bias_offset}, partial, taps);
@@ -204,15 +205,15 @@ void stem_input_gradient(const Exec& exec, const View<T***, Exec>& d_input_N4L, 
                        Kokkos::MDRangePolicy<Exec, Kokkos::Rank<3>>(exec, {0, 0, 0}, {examples, 4, length}), kernel);
 }
 
-#define CHERI_STEM(T, Exec)                                                                                                 \
-  template void stem_forward<T, Exec>(const Exec&, const View<T***, Exec>&, const View<const Code**, Exec>&,                \
-                                      const StemWeights<T, Exec>&);                                                        \
-  template void stem_backward<T, Exec>(const Exec&, const GradientRows<T, Exec>&, const View<const T***, Exec>&,            \
-                                       const View<const Code**, Exec>&, const StemWeights<T, Exec>&,                       \
-                                       const PartialSums<T, Exec>&);                                                       \
-  template void stem_input_gradient<T, Exec>(const Exec&, const View<T***, Exec>&, const View<T***, Exec>&,                 \
+#define CHERI_STEM(T, Exec)                                                                                      \
+  template void stem_forward<T, Exec>(const Exec&, const View<T***, Exec>&, const View<const Code**, Exec>&,     \
+                                      const StemWeights<T, Exec>&);                                              \
+  template void stem_backward<T, Exec>(const Exec&, const GradientRows<T, Exec>&, const View<const T***, Exec>&, \
+                                       const View<const Code**, Exec>&, const StemWeights<T, Exec>&,             \
+                                       const PartialSums<T, Exec>&);                                             \
+  template void stem_input_gradient<T, Exec>(const Exec&, const View<T***, Exec>&, const View<T***, Exec>&,      \
                                              const View<const Code**, Exec>&, const StemWeights<T, Exec>&);
 #define CHERI_STEM_BOTH(Exec) CHERI_STEM(float, Exec) CHERI_STEM(double, Exec)
 CHERI_FOR_EACH_SPACE(CHERI_STEM_BOTH)
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

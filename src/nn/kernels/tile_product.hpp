@@ -2,8 +2,8 @@
 //
 // A micro-tile of `micro_rows` rows by two packs of columns is kept in registers over the whole inner dimension and then
 // handed to an epilogue. The right-hand matrix is either packed (weights: panels of two packs, whose rows lie one after
-// another) or a scratch tile with its row stride. One thread makes one micro-tile: on a CPU a team is one thread, which walks
-// panel by panel so that a panel stays in the first-level cache; on a GPU the team's threads share them.
+// another) or a scratch tile with its row stride. One thread makes one micro-tile: on a CPU a team is one thread, which
+// walks panel by panel so that a panel stays in the first-level cache; on a GPU the team's threads share them.
 #pragma once
 
 #include "nn/kernels/pack.hpp"
@@ -24,6 +24,13 @@ inline constexpr int panel_packs = 2;
 template <class Exec>
 KOKKOS_FORCEINLINE_FUNCTION constexpr int padded_rows(int n) {
   return (n + micro_rows<Exec> - 1) / micro_rows<Exec> * micro_rows<Exec>;
+}
+
+/// Row stride of a scratch tile with n columns: whole packs and whole micro-tiles, and one pack more, so that the rows of
+/// a power-of-two width do not fall on the same cache sets.
+template <class Exec, class P>
+KOKKOS_FORCEINLINE_FUNCTION int tile_stride(int n) {
+  return Kokkos::max(padded<P>(n), padded_rows<Exec>(n)) + width<P>;
 }
 
 /// The left matrix: element (row, k) is data[row * row_stride + k * k_stride]. Readable up to padded_rows rows.
@@ -113,4 +120,4 @@ KOKKOS_FORCEINLINE_FUNCTION void tile_product(const Member& team, int rows, int 
   team.team_barrier();
 }
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

@@ -18,7 +18,8 @@ inline constexpr int gpu_team_size = 128;
 /// Partial sums of parameter gradients a slice. Part of the numerics: changing it changes rounding.
 inline constexpr int parts_per_slice = 16;
 
-/// The largest scratch a team takes from the GPU's shared memory (Kokkos caps it at 48 KiB); larger tiles go to global memory.
+/// The largest scratch a team takes from the GPU's shared memory (Kokkos caps it at 48 KiB); larger tiles go to global
+/// memory.
 inline constexpr int shared_scratch_bytes = 40 * 1024;
 
 template <class Exec>
@@ -74,4 +75,4 @@ KOKKOS_INLINE_FUNCTION PartRange part_range(int part, int slice_size, int length
           first + static_cast<int>(static_cast<std::int64_t>(tiles) * (p + 1) / parts_per_slice)};
 }
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

@@ -20,16 +20,15 @@ struct Source {
 
 /// packed <- a K x n matrix in tile order, zeros in the columns that fill up a pack.
 template <class T, class Exec>
-void pack_matrix(const Exec& exec, const View<T*, Exec>& packed, const View<const T*, Exec>& parameters_P, const Source& from,
-                 int inner, int n) {
+void pack_matrix(const Exec& exec, const View<T*, Exec>& packed, const View<const T*, Exec>& parameters_P,
+                 const Source& from, int inner, int n) {
   using P = Pack<Exec, T>;
   const int columns = padded<P>(n);
   Kokkos::parallel_for(
       "cheri::nn::pack_matrix", Kokkos::RangePolicy<Exec>(exec, 0, inner * columns), KOKKOS_LAMBDA(const int index) {
         const int k = index / columns;
         const int column = index % columns;
-        const T value =
-            column < n ? parameters_P(from.offset + k * from.k_step + column * from.column_step) : T(0);
+        const T value = column < n ? parameters_P(from.offset + k * from.k_step + column * from.column_step) : T(0);
         packed(packed_index<P>(k, column, inner, n)) = value;
       });
 }
@@ -39,12 +38,13 @@ View<T*, Exec> take_packed(Arena<Exec>& arena, const char* label, int inner, int
   return arena.template take<View<T*, Exec>>(label, packed_size<P>(inner, n));
 }
 
-}  // namespace
+}   // namespace
 
 template <class T, class Exec>
 void StemWeights<T, Exec>::lay_out(Arena<Exec>& arena, const ModelShape& shape, const ParameterTable& table) {
   using P = Pack<Exec, T>;
-  taps = arena.template take<View<T*, Exec>>("stem.taps", static_cast<std::size_t>(stem_taps * 5 * padded<P>(shape.n_filters)));
+  taps =
+      arena.template take<View<T*, Exec>>("stem.taps", static_cast<std::size_t>(stem_taps * 5 * padded<P>(shape.n_filters)));
   weight_offset = table.find("iconv.weight").offset;
   bias_offset = table.find("iconv.bias").offset;
 }
@@ -113,16 +113,19 @@ std::size_t PartialSums<T, Exec>::size_for(const ModelShape& shape, int n_slices
   using P = Pack<Exec, T>;
   const auto row = static_cast<std::size_t>(padded<P>(shape.n_filters));
   const auto hidden_row = static_cast<std::size_t>(padded<P>(shape.hidden()));
-  const std::size_t mlp = static_cast<std::size_t>(shape.hidden()) * row + static_cast<std::size_t>(shape.n_filters) * hidden_row;
+  const std::size_t mlp =
+      static_cast<std::size_t>(shape.hidden()) * row + static_cast<std::size_t>(shape.n_filters) * hidden_row;
   const std::size_t stem = (stem_taps * 5 + 1) * row;
   const auto tracks = static_cast<std::size_t>(shape.n_tracks());
-  const std::size_t head = tracks * head_taps * row + tracks * static_cast<std::size_t>(shape.n_controls) * head_taps + tracks;
+  const std::size_t head =
+      tracks * head_taps * row + tracks * static_cast<std::size_t>(shape.n_controls) * head_taps + tracks;
   // Rows of a part are read in whole packs: one pack more behind the last.
   return static_cast<std::size_t>(n_slices * parts_per_slice) * std::max({mlp, stem, head, 3 * row}) + width<P>;
 }
 
 template <class T, class Exec>
-void HeadWeights<T, Exec>::lay_out(Arena<Exec>& arena, const ModelShape& shape, const ParameterTable& table, int n_examples) {
+void HeadWeights<T, Exec>::lay_out(Arena<Exec>& arena, const ModelShape& shape, const ParameterTable& table,
+                                   int n_examples) {
   using P = Pack<Exec, T>;
   n_tracks = shape.n_tracks();
   n_groups = shape.n_groups();
@@ -133,7 +136,8 @@ void HeadWeights<T, Exec>::lay_out(Arena<Exec>& arena, const ModelShape& shape, 
   count_weight_offset = table.find("linear.weight").offset;
   count_bias_offset = table.find("linear.bias").offset;
   const auto examples = static_cast<std::size_t>(n_examples);
-  profile = arena.template take<View<T*, Exec>>("profile", static_cast<std::size_t>(n_tracks * head_taps * padded<P>(shape.n_filters)));
+  profile = arena.template take<View<T*, Exec>>("profile",
+                                                static_cast<std::size_t>(n_tracks * head_taps * padded<P>(shape.n_filters)));
   mean_NC = arena.template take<View<T**, Exec>>("mean_features", examples, static_cast<std::size_t>(shape.n_filters));
   control_N = arena.template take<View<T*, Exec>>("control", examples);
 }
@@ -161,7 +165,7 @@ void HeadWeights<T, Exec>::load(const Exec& exec, const View<const T*, Exec>& pa
       });
 }
 
-#define CHERI_WEIGHTS(T, Exec)          \
+#define CHERI_WEIGHTS(T, Exec)           \
   template struct StemWeights<T, Exec>;  \
   template struct BlockWeights<T, Exec>; \
   template struct BlockScratch<T, Exec>; \
@@ -170,4 +174,4 @@ void HeadWeights<T, Exec>::load(const Exec& exec, const View<const T*, Exec>& pa
 #define CHERI_WEIGHTS_BOTH(Exec) CHERI_WEIGHTS(float, Exec) CHERI_WEIGHTS(double, Exec)
 CHERI_FOR_EACH_SPACE(CHERI_WEIGHTS_BOTH)
 
-}  // namespace cheri::nn
+}   // namespace cheri::nn

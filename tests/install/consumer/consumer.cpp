@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
   const View<float*, Device> parameters("parameters", static_cast<std::size_t>(model.table().size()));
   Kokkos::deep_copy(parameters, nn::initial_parameters(model.table(), 0));
   const View<Code**, Device> codes("codes", 1, 2114);
-  const nn::ModelOutput<float, Device> output{View<float***, Device>("logits", 1, 1, 1000), View<float**, Device>("log_counts", 1, 1)};
+  const nn::ModelOutput<float, Device> output{View<float***, Device>("logits", 1, 1, 1000),
+                                              View<float**, Device>("log_counts", 1, 1)};
   const Device exec;
   model.load(exec, parameters);
   model.forward(exec, output, {codes, View<float***, Device>("control", 1, 0, 2114)});

@@ -2,8 +2,8 @@
 #include "cheri/data/sampler.hpp"
 
 #include <gtest/gtest.h>
-#include <numeric>
 #include <zlib.h>
+#include <numeric>
 
 namespace cheri::data {
 namespace {
@@ -63,8 +63,9 @@ TEST(Sampler, WithoutNegativesOnlyPeaks) {
 }
 
 TEST(Sampler, EpochsDiffer) {
-  EXPECT_NE(crc(epoch_draws({0, 100, 30, 0.25, 5, true}, 0).source), crc(epoch_draws({0, 100, 30, 0.25, 5, true}, 1).source));
+  EXPECT_NE(crc(epoch_draws({0, 100, 30, 0.25, 5, true}, 0).source),
+            crc(epoch_draws({0, 100, 30, 0.25, 5, true}, 1).source));
 }
 
-}  // namespace
-}  // namespace cheri::data
+}   // namespace
+}   // namespace cheri::data

@@ -38,5 +38,5 @@ TEST(RangeOfRank, RejectsARankOutsideTheRun) {
   EXPECT_THROW((void)range_of_rank(-1, 0, 4), Error);
 }
 
-}  // namespace
-}  // namespace cheri::parallel
+}   // namespace
+}   // namespace cheri::parallel

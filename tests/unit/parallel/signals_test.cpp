@@ -1,5 +1,5 @@
-#include "cheri/base/check.hpp"
 #include "cheri/parallel/signals.hpp"
+#include "cheri/base/check.hpp"
 
 #include <gtest/gtest.h>
 
@@ -47,7 +47,7 @@ TEST(StopSignals, ForgetWhatCameInAnEarlierLife) {
   }
   const StopSignals stop;
   EXPECT_FALSE(stop.requested());
-  std::raise(SIGINT);  // the first of this life: the process must survive it
+  std::raise(SIGINT);   // the first of this life: the process must survive it
   EXPECT_EQ(stop.received(), SIGINT);
 }
 
@@ -76,5 +76,5 @@ TEST(StopSignalsDeathTest, ASecondInterruptEndsTheProcess) {
       ::testing::KilledBySignal(SIGINT), "");
 }
 
-}  // namespace
-}  // namespace cheri::parallel
+}   // namespace
+}   // namespace cheri::parallel

@@ -80,5 +80,5 @@ TEST(SummationTree, KeepsAShallowStack) {
   }
 }
 
-}  // namespace
-}  // namespace cheri::parallel
+}   // namespace
+}   // namespace cheri::parallel

@@ -23,19 +23,29 @@ std::vector<std::string> lines(const std::string& text) {
 }
 
 TEST(LogTable, HasThePublicColumns) {
-  const std::vector<std::string> expected = {"Epoch", "Iteration", "Training Time", "Validation Time", "Training MNLL",
-                                             "Training Count MSE", "Validation MNLL", "Validation Profile Pearson",
-                                             "Validation Count Pearson", "Validation Count MSE",
+  const std::vector<std::string> expected = {"Epoch",
+                                             "Iteration",
+                                             "Training Time",
+                                             "Validation Time",
+                                             "Training MNLL",
+                                             "Training Count MSE",
+                                             "Validation MNLL",
+                                             "Validation Profile Pearson",
+                                             "Validation Count Pearson",
+                                             "Validation Count MSE",
                                              "Validation Count Pearson (Peaks+Negatives)",
-                                             "Validation Count MSE (Peaks+Negatives)", "Validation AUROC",
-                                             "Validation AUPRC", "Saved?"};
+                                             "Validation Count MSE (Peaks+Negatives)",
+                                             "Validation AUROC",
+                                             "Validation AUPRC",
+                                             "Saved?"};
   EXPECT_EQ(cells(lines(log_table({})).at(0)), expected);
   EXPECT_EQ(lines(log_table({})).size(), 1u);
 }
 
 TEST(LogTable, PutsEachValueIntoItsColumn) {
   const LogRow row{1, 200, 3.5, 4.25, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14.125, true};
-  const std::vector<std::string> expected = {"1", "200", "3.5", "4.25", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14.125", "True"};
+  const std::vector<std::string> expected = {"1", "200", "3.5", "4.25", "5",  "6",      "7",   "8",
+                                             "9", "10",  "11",  "12",   "13", "14.125", "True"};
   EXPECT_EQ(cells(lines(log_table({row})).at(1)), expected);
 }
 
@@ -49,5 +59,5 @@ TEST(LogTable, WritesEightDigitsAndNaN) {
   EXPECT_EQ(written.at(14), "False");
 }
 
-}  // namespace
-}  // namespace cheri::train
+}   // namespace
+}   // namespace cheri::train
