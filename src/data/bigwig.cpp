@@ -10,7 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <set>
-#include <span>
+#include <tuple>
 #include <unordered_map>
 
 #include <unistd.h>
@@ -88,7 +88,7 @@ BigWigFile::BigWigFile(const std::string& path) : m_path(path) {
 
   read_chromosomes(chromosome_tree);
   read_index(index);
-  sort_blocks();
+  for (std::size_t c = 0; c < m_chromosomes.size(); ++c) sort_blocks(c);
 }
 
 void BigWigFile::fail_damaged(const std::string& what) const { throw InputError(m_path + " is damaged: " + what); }
@@ -195,67 +195,79 @@ void BigWigFile::read_index(std::uint64_t offset) {
             });
 }
 
-void BigWigFile::sort_blocks() {
-  for (std::size_t c = 0; c < m_blocks.size(); ++c) {
-    auto& blocks = m_blocks[c];
-    std::sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.start < b.start; });
-    std::int64_t position = 0;
-    for (const Block& block : blocks) {
-      if (block.start < position || block.end <= block.start || block.end > m_chromosomes[c].length) {
-        fail_damaged("block [" + std::to_string(block.start) + ", " + std::to_string(block.end) + ") of " +
-                     m_chromosomes[c].name + " (length " + std::to_string(m_chromosomes[c].length) +
-                     ") is empty, overlaps the one before it or ends beyond it");
-      }
-      position = block.end;
+/// libBigWig, and so pyBigWig, repeats a block's bounds over a block without items when it goes from one kind of block to
+/// another; such a one is left out. Any other overlap is damage.
+void BigWigFile::sort_blocks(std::size_t chromosome) {
+  auto& blocks = m_blocks[chromosome];
+  std::sort(blocks.begin(), blocks.end(),
+            [](const Block& a, const Block& b) { return std::tie(a.start, a.offset) < std::tie(b.start, b.offset); });
+  std::vector<Block> disjoint;
+  for (const Block& block : blocks) {
+    if (block.end <= block.start || block.end > m_chromosomes[chromosome].length) {
+      fail_block(chromosome, block, "are empty, or reach beyond the chromosome");
     }
+    if (disjoint.empty() || disjoint.back().end <= block.start) disjoint.push_back(block);
+    else if (!has_items(chromosome, disjoint.back())) disjoint.back() = block;
+    else if (has_items(chromosome, block)) fail_block(chromosome, block, "overlap those before them");
   }
+  blocks = std::move(disjoint);
 }
 
-// ---- the values --------------------------------------------------------------------------------------------------------
+// ---- blocks ------------------------------------------------------------------------------------------------------------
+
+void BigWigFile::fail_block(std::size_t chromosome, const Block& block, const char* what) const {
+  fail_damaged("the data of [" + std::to_string(block.start) + ", " + std::to_string(block.end) + ") of " +
+               m_chromosomes[chromosome].name + " (" + std::to_string(block.bytes) + " bytes at " +
+               std::to_string(block.offset) + ") " + what);
+}
+
+/// The bytes of a block, its header at least; in the buffers.
+std::span<const std::byte> BigWigFile::unpack(std::size_t chromosome, const Block& block, Buffers& buffers) const {
+  if (block.bytes > compressBound(largest_block_bytes)) fail_block(chromosome, block, "are longer than any block");
+  read(block.offset, block.bytes, "data", buffers.packed);
+  std::span<const std::byte> bytes = buffers.packed;
+  if (m_compressed) {
+    buffers.unpacked.resize(largest_block_bytes);
+    uLongf n = largest_block_bytes;
+    const int status = uncompress(reinterpret_cast<Bytef*>(buffers.unpacked.data()), &n,
+                                  reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uLong>(bytes.size()));
+    if (status != Z_OK) fail_block(chromosome, block, "do not inflate to what was deflated");
+    bytes = {buffers.unpacked.data(), n};
+  }
+  if (bytes.size() < block_header_bytes) fail_block(chromosome, block, "are shorter than a block's header");
+  return bytes;
+}
+
+bool BigWigFile::has_items(std::size_t chromosome, const Block& block) const {
+  Buffers buffers;
+  Cursor header(unpack(chromosome, block, buffers));
+  header.advance(block_header_bytes - sizeof(std::uint16_t));
+  return header.take<std::uint16_t>() > 0;
+}
 
 /// Decodes blocks of one chromosome into its values; one a thread.
 class BigWigFile::Decoder {
  public:
   Decoder(const BigWigFile& file, std::size_t chromosome, std::vector<float>& values)
-      : m_file(file), m_chromosome(file.m_chromosomes[chromosome].name), m_id(file.m_ids[chromosome]), m_values(values) {}
+      : m_file(file), m_chromosome(chromosome), m_values(values) {}
 
   void decode(const Block& block);
 
  private:
   enum class Kind : std::uint8_t { bed_graph = 1, variable_step = 2, fixed_step = 3 };
 
-  [[nodiscard]] std::span<const std::byte> unpack(const Block& block);
-  [[noreturn]] void fail_block(const Block& block, const char* what) const;
   void put(const Block& block, std::uint64_t start, std::uint64_t end, float value);
 
   const BigWigFile& m_file;
-  const std::string& m_chromosome;
-  std::uint32_t m_id;
+  std::size_t m_chromosome;
   std::vector<float>& m_values;
   std::uint64_t m_position = 0;   ///< where the last item ended
-  std::vector<std::byte> m_packed, m_unpacked;
+  Buffers m_buffers;
 };
 
-void BigWigFile::Decoder::fail_block(const Block& block, const char* what) const {
-  m_file.fail_damaged("the data of " + m_chromosome + " from " + std::to_string(block.start) + " (" +
-                      std::to_string(block.bytes) + " bytes at " + std::to_string(block.offset) + ") " + what);
-}
-
-std::span<const std::byte> BigWigFile::Decoder::unpack(const Block& block) {
-  if (block.bytes > compressBound(largest_block_bytes)) fail_block(block, "are longer than any block");
-  m_file.read(block.offset, block.bytes, "data", m_packed);
-  if (!m_file.m_compressed) return m_packed;
-  m_unpacked.resize(largest_block_bytes);
-  uLongf n = largest_block_bytes;
-  const int status = uncompress(reinterpret_cast<Bytef*>(m_unpacked.data()), &n,
-                                reinterpret_cast<const Bytef*>(m_packed.data()), static_cast<uLong>(m_packed.size()));
-  if (status != Z_OK) fail_block(block, "do not inflate to what was deflated");
-  return {m_unpacked.data(), n};
-}
-
 void BigWigFile::Decoder::decode(const Block& block) {
-  const auto bytes = unpack(block);
-  if (bytes.size() < block_header_bytes) fail_block(block, "are shorter than a block's header");
+  const auto fail = [&](const char* what) { m_file.fail_block(m_chromosome, block, what); };
+  const auto bytes = m_file.unpack(m_chromosome, block, m_buffers);
   Cursor data(bytes);
   const auto id = data.take<std::uint32_t>();
   std::uint64_t start = data.take<std::uint32_t>();
@@ -264,10 +276,10 @@ void BigWigFile::Decoder::decode(const Block& block) {
   const auto kind = data.take<Kind>();
   data.advance(1);
   const auto count = data.take<std::uint16_t>();
-  if (id != m_id) fail_block(block, "belong to another chromosome");
-  if (kind < Kind::bed_graph || kind > Kind::fixed_step) fail_block(block, "are of a kind that no bigWig has");
+  if (id != m_file.m_ids[m_chromosome]) fail("belong to another chromosome");
+  if (kind < Kind::bed_graph || kind > Kind::fixed_step) fail("are of a kind that no bigWig has");
   const std::size_t item_bytes = kind == Kind::bed_graph ? 12 : kind == Kind::variable_step ? 8 : 4;
-  if (bytes.size() != block_header_bytes + item_bytes * count) fail_block(block, "are longer or shorter than they say");
+  if (bytes.size() != block_header_bytes + item_bytes * count) fail("are longer or shorter than they say");
 
   m_position = block.start;
   for (int i = 0; i < count; ++i) {
@@ -280,12 +292,13 @@ void BigWigFile::Decoder::decode(const Block& block) {
 
 void BigWigFile::Decoder::put(const Block& block, std::uint64_t start, std::uint64_t end, float value) {
   if (start < m_position || end <= start || end > block.end) {
-    fail_block(block, "have values that overlap, or lie outside of what the index says");
+    m_file.fail_block(m_chromosome, block, "have values that overlap, or lie outside of what the index says");
   }
   m_position = end;
   if (std::isnan(value)) return;
   CHERI_REQUIRE_INPUT(value >= 0 && std::isfinite(value), m_file.m_path << " has the value " << value << " at position "
-                                                                        << start << " (counted from 0) of " << m_chromosome
+                                                                        << start << " (counted from 0) of "
+                                                                        << m_file.m_chromosomes[m_chromosome].name
                                                                         << "; a signal must be finite and not negative");
   if (value == 0) return;   // also -0
   std::fill(m_values.begin() + static_cast<std::ptrdiff_t>(start), m_values.begin() + static_cast<std::ptrdiff_t>(end),

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ class BigWigFile {
     std::uint32_t start, end;
     std::uint64_t offset, bytes;
   };
+  struct Buffers {
+    std::vector<std::byte> packed, unpacked;
+  };
   struct CloseFile {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
@@ -51,7 +55,10 @@ class BigWigFile {
                  const char* what, const TakeItem& take_item) const;
   void read_chromosomes(std::uint64_t offset);
   void read_index(std::uint64_t offset);
-  void sort_blocks();
+  void sort_blocks(std::size_t chromosome);
+  [[nodiscard]] std::span<const std::byte> unpack(std::size_t chromosome, const Block& block, Buffers& buffers) const;
+  [[nodiscard]] bool has_items(std::size_t chromosome, const Block& block) const;
+  [[noreturn]] void fail_block(std::size_t chromosome, const Block& block, const char* what) const;
 
   std::string m_path;
   std::unique_ptr<std::FILE, CloseFile> m_file;
@@ -59,7 +66,7 @@ class BigWigFile {
   bool m_compressed = true;
   std::vector<Chromosome> m_chromosomes;
   std::vector<std::uint32_t> m_ids;           ///< what the file calls each chromosome
-  std::vector<std::vector<Block>> m_blocks;   ///< of each chromosome, ascending
+  std::vector<std::vector<Block>> m_blocks;   ///< of each chromosome, ascending, disjoint
 };
 
 }   // namespace cheri::data
