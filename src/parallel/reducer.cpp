@@ -1,6 +1,6 @@
 #include "cheri/parallel/reducer.hpp"
 
-#include "summation_tree.hpp"
+#include "parallel/summation_tree.hpp"
 
 #include <algorithm>
 #include <limits>

@@ -93,7 +93,7 @@ void combine_statistics(const Exec& exec, const View<T**, Exec>& statistics_N2, 
       KOKKOS_LAMBDA(const int example) {
         double count = 0, mean = 0, squares = 0;
         for (int t = 0; t < n.tiles; ++t) {
-          const int rows = Kokkos::min(tile_rows<Exec>, n.length - t * tile_rows<Exec>);
+          const int rows = Kokkos::min(tile_rows<Exec>(), n.length - t * tile_rows<Exec>());
           const double added = static_cast<double>(rows) * n.channels;
           const double delta = sums(example, t, 0) - mean;
           squares += sums(example, t, 1) + delta * delta * count * added / (count + added);
@@ -134,8 +134,8 @@ struct ForwardTile {
   Sizes n;
   int z_stride, a_stride, level;
 
-  [[nodiscard]] std::size_t scratch_bytes() const {
-    return sizeof(T) * static_cast<std::size_t>(tile_rows<Exec>) * static_cast<std::size_t>(z_stride + a_stride) + 64;
+  [[nodiscard]] KOKKOS_FUNCTION std::size_t scratch_bytes() const {
+    return sizeof(T) * static_cast<std::size_t>(tile_rows<Exec>()) * static_cast<std::size_t>(z_stride + a_stride) + 64;
   }
 
   KOKKOS_FUNCTION void operator()(const TeamMember<Exec>& team) const {
@@ -143,7 +143,7 @@ struct ForwardTile {
     const Rows<const T> x{&x_NLC(tile.example, 0, 0), n.length, n.channels};
     const Rows<T> out{&out_NLC(tile.example, 0, 0), n.length, n.channels};
     T* z = static_cast<T*>(team.team_scratch(level).get_shmem_aligned(scratch_bytes() - 64, 64));
-    T* a = z + tile_rows<Exec> * z_stride;
+    T* a = z + tile_rows<Exec>() * z_stride;
     normalised_tile<P, Exec>(team, z, z_stride, x, tile, conv_3C, n.dilation, statistics_N2(tile.example, 0),
                              statistics_N2(tile.example, 1));
     team.team_barrier();
@@ -178,8 +178,8 @@ struct BackwardPart {
   [[nodiscard]] KOKKOS_FUNCTION std::int64_t part_size() const {
     return linear1_size() + static_cast<std::int64_t>(n.channels) * padded<P>(n.hidden);
   }
-  [[nodiscard]] std::size_t scratch_bytes() const {
-    return sizeof(T) * static_cast<std::size_t>(tile_rows<Exec>) * 2 * static_cast<std::size_t>(z_stride + a_stride) + 64;
+  [[nodiscard]] KOKKOS_FUNCTION std::size_t scratch_bytes() const {
+    return sizeof(T) * static_cast<std::size_t>(tile_rows<Exec>()) * 2 * static_cast<std::size_t>(z_stride + a_stride) + 64;
   }
 
   KOKKOS_FUNCTION void operator()(const TeamMember<Exec>& team) const {
@@ -192,9 +192,9 @@ struct BackwardPart {
 
   KOKKOS_FUNCTION void backward_tile(const TeamMember<Exec>& team, const Tile& tile, T* scratch, T* part) const {
     T* z = scratch;
-    T* dm = z + tile_rows<Exec> * z_stride;
-    T* a = dm + tile_rows<Exec> * z_stride;
-    T* dh = a + tile_rows<Exec> * a_stride;
+    T* dm = z + tile_rows<Exec>() * z_stride;
+    T* a = dm + tile_rows<Exec>() * z_stride;
+    T* dh = a + tile_rows<Exec>() * a_stride;
     T* d_linear1 = part;
     T* d_linear2 = part + linear1_size();
     const Rows<const T> x{&x_NLC(tile.example, 0, 0), n.length, n.channels};

@@ -20,7 +20,7 @@ struct TapRange {
   int begin, end;
 };
 KOKKOS_FORCEINLINE_FUNCTION TapRange taps_inside(int first, int length) {
-  return {Kokkos::max(0, -first), Kokkos::min(head_taps, length - first)};
+  return {Kokkos::max(0, -first), Kokkos::min(int{head_taps}, length - first)};
 }
 
 // ---- kernels ---------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ struct ProfileBackwardInput {
       // Window position w = p + reach - k - trimming lies in [0, window) for k in (last - window, last].
       const int last = p + reach - n.trimming;
       const int k_begin = Kokkos::max(0, last - n.window + 1);
-      const int k_end = Kokkos::min(head_taps, last + 1);
+      const int k_end = Kokkos::min(int{head_taps}, last + 1);
       P total(T(0));
       for (int t = 0; t < n.tracks; ++t) {
         for (int k = k_begin; k < k_end; ++k) {

@@ -65,8 +65,8 @@ struct StemBackward {
   static constexpr int part_rows = stem_taps * 5 + 1;
   [[nodiscard]] KOKKOS_FUNCTION int row() const { return packs * width<P>; }
   [[nodiscard]] KOKKOS_FUNCTION std::int64_t part_size() const { return static_cast<std::int64_t>(part_rows) * row(); }
-  [[nodiscard]] std::size_t scratch_bytes() const {
-    return sizeof(T) * static_cast<std::size_t>(tile_rows<Exec> * row()) + 64;
+  [[nodiscard]] KOKKOS_FUNCTION std::size_t scratch_bytes() const {
+    return sizeof(T) * static_cast<std::size_t>(tile_rows<Exec>() * row()) + 64;
   }
 
   KOKKOS_FUNCTION void operator()(const TeamMember<Exec>& team) const {

@@ -10,7 +10,9 @@ namespace cheri::nn {
 /// Rows of a tile. CPU: 64 rows at C = 128, H = 256 keep tile, weights and their gradients near the second-level cache.
 /// GPU: 16 rows fit the 48 KiB of team scratch with both hidden tiles at C = 128.
 template <class Exec>
-inline constexpr int tile_rows = is_host_space<Exec> ? 64 : 16;
+KOKKOS_FORCEINLINE_FUNCTION constexpr int tile_rows() {
+  return is_host_space<Exec> ? 64 : 16;
+}
 
 /// Threads of a team on a GPU; a CPU team is one thread.
 inline constexpr int gpu_team_size = 128;
@@ -40,7 +42,7 @@ int scratch_level(std::size_t bytes) {
 
 template <class Exec>
 KOKKOS_INLINE_FUNCTION constexpr int tiles_of(int length) {
-  return (length + tile_rows<Exec> - 1) / tile_rows<Exec>;
+  return (length + tile_rows<Exec>() - 1) / tile_rows<Exec>();
 }
 
 /// Rows [begin, begin + rows) of one example.
@@ -55,8 +57,8 @@ template <class Exec>
 KOKKOS_INLINE_FUNCTION Tile tile_at(int flat_index, int length) {
   const int per_example = tiles_of<Exec>(length);
   const int index = flat_index % per_example;
-  const int begin = index * tile_rows<Exec>;
-  return {flat_index / per_example, index, begin, Kokkos::min(tile_rows<Exec>, length - begin)};
+  const int begin = index * tile_rows<Exec>();
+  return {flat_index / per_example, index, begin, Kokkos::min(tile_rows<Exec>(), length - begin)};
 }
 
 /// Flat tile indices [begin, end) of part `part` (counted over all slices).

@@ -1,5 +1,5 @@
 // The tree without MPI: what each rank would sum, and how the ranks' nodes make the whole.
-#include "summation_tree.hpp"
+#include "parallel/summation_tree.hpp"
 
 #include <gtest/gtest.h>
 
