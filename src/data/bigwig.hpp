@@ -30,6 +30,7 @@ class BigWigFile {
   [[nodiscard]] bool has_values(int chromosome) const { return !m_blocks.at(static_cast<std::size_t>(chromosome)).empty(); }
 
   /// The value of every position of a chromosome (an index into chromosomes()); 0 where the file has none or NaN.
+  /// The array has the length that the file says; so compare that with the genome before.
   /// Throws InputError with file, chromosome, position and value for a negative or infinite value, and for data that are
   /// damaged or overlap.
   [[nodiscard]] std::vector<float> values(int chromosome, int threads) const;
