@@ -18,6 +18,7 @@
 #include <set>
 #include <sstream>
 #include <thread>
+#include <unordered_map>
 
 namespace cheri::data {
 
@@ -42,9 +43,16 @@ std::string shortened(const std::vector<std::string>& names) {
 }
 
 std::vector<std::string> names_of(const std::vector<Chromosome>& chromosomes) {
-  std::vector<std::string> names;
-  for (const Chromosome& chromosome : chromosomes) names.push_back(chromosome.name);
+  std::vector<std::string> names(chromosomes.size());
+  std::transform(chromosomes.begin(), chromosomes.end(), names.begin(), [](const Chromosome& c) { return c.name; });
   return names;
+}
+
+/// Where each name is.
+std::unordered_map<std::string, std::size_t> places_of(const std::vector<Chromosome>& chromosomes) {
+  std::unordered_map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < chromosomes.size(); ++i) places.emplace(chromosomes[i].name, i);
+  return places;
 }
 
 // ---- the genome and its signals ----------------------------------------------------------------------------------------
@@ -94,28 +102,31 @@ SignalFile open_signal(const std::string& path, const std::string& sequences, co
                        const std::vector<Chromosome>& selected, ImportReport& report) {
   SignalFile signal{BigWigFile(path), std::vector<std::optional<int>>(selected.size())};
   const auto& chromosomes = signal.file.chromosomes();
-  const auto by_name = [](const std::string& name) { return [&](const Chromosome& c) { return c.name == name; }; };
+  const auto genome_places = places_of(genome), file_places = places_of(chromosomes);
 
   std::vector<std::string> unknown, missing;
   for (const Chromosome& chromosome : chromosomes) {
-    const auto found = std::find_if(genome.begin(), genome.end(), by_name(chromosome.name));
-    if (found == genome.end()) {
+    const auto found = genome_places.find(chromosome.name);
+    if (found == genome_places.end()) {
       unknown.push_back(chromosome.name);
       continue;
     }
-    CHERI_REQUIRE_INPUT(found->length == chromosome.length,
-                        chromosome.name << " has " << chromosome.length << " positions in " << path << " and "
-                                        << found->length << " in " << sequences << ": they are of different assemblies");
+    const std::int64_t length = genome[found->second].length;
+    CHERI_REQUIRE_INPUT(length == chromosome.length, chromosome.name << " has " << chromosome.length << " positions in "
+                                                                     << path << " and " << length << " in " << sequences
+                                                                     << ": they are of different assemblies");
   }
   CHERI_REQUIRE_INPUT(unknown.size() < chromosomes.size(), path << " and " << sequences
                                                                 << " have no chromosome in common: the one has "
                                                                 << (chromosomes.empty() ? "none" : shortened(unknown))
                                                                 << ", the other " << shortened(names_of(genome)));
   for (std::size_t c = 0; c < selected.size(); ++c) {
-    const auto found = std::find_if(chromosomes.begin(), chromosomes.end(), by_name(selected[c].name));
-    const auto place = static_cast<int>(found - chromosomes.begin());
-    if (found != chromosomes.end() && signal.file.has_values(place)) signal.place[c] = place;
-    else missing.push_back(selected[c].name);
+    const auto found = file_places.find(selected[c].name);
+    if (found != file_places.end() && signal.file.has_values(static_cast<int>(found->second))) {
+      signal.place[c] = static_cast<int>(found->second);
+    } else {
+      missing.push_back(selected[c].name);
+    }
   }
   if (!unknown.empty()) note(report, path, ": left out, not in ", sequences, ": ", shortened(unknown));
   if (!missing.empty()) note(report, path, ": no signal, taken as 0: ", shortened(missing));
@@ -167,14 +178,8 @@ void drop_excluded(LociSet& set, const IntervalSet& excluded, const char* what, 
 /// Peaks, negatives where they are given, and what drawn negatives keep away from.
 struct Loci {
   LociSet peaks, negatives;
+  std::vector<std::vector<Locus>> peaks_on;   ///< each chromosome
   IntervalSet avoid;
-
-  [[nodiscard]] std::vector<Locus> peaks_of(std::int32_t chromosome) const {
-    std::vector<Locus> some;
-    std::copy_if(peaks.loci.begin(), peaks.loci.end(), std::back_inserter(some),
-                 [&](const Locus& locus) { return locus.chromosome == chromosome; });
-    return some;
-  }
 };
 
 Loci read_all_loci(const ImportSpec& spec, const std::vector<Chromosome>& chromosomes, ImportReport& report) {
@@ -186,7 +191,11 @@ Loci read_all_loci(const ImportSpec& spec, const std::vector<Chromosome>& chromo
     loci.negatives = read_loci(spec.negatives, chromosomes, false, report);
     drop_excluded(loci.negatives, loci.avoid, "negatives", report);
   }
-  for (const Locus& peak : loci.peaks.loci) loci.avoid.add(peak);
+  loci.peaks_on.resize(chromosomes.size());
+  for (const Locus& peak : loci.peaks.loci) {
+    loci.peaks_on[static_cast<std::size_t>(peak.chromosome)].push_back(peak);
+    loci.avoid.add(peak);
+  }
   return loci;
 }
 
@@ -254,7 +263,8 @@ class PieceReader {
 void draw_negatives(const ImportSpec& spec, const Piece& sequence, Loci& loci, std::int64_t& wanted) {
   const auto chromosome = static_cast<std::int32_t>(sequence.chromosome);
   const NegativesSpec negatives_spec{spec.negative_window, spec.negatives_per_peak, spec.seed};
-  const Negatives drawn = draw_negatives(negatives_spec, chromosome, sequence.codes, loci.peaks_of(chromosome), loci.avoid);
+  const Negatives drawn =
+      draw_negatives(negatives_spec, chromosome, sequence.codes, loci.peaks_on[sequence.chromosome], loci.avoid);
   loci.negatives.loci.insert(loci.negatives.loci.end(), drawn.loci.begin(), drawn.loci.end());
   wanted += drawn.wanted;
 }
