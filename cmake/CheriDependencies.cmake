@@ -1,6 +1,14 @@
 # Everything Cheri is built on. jobs/setup.sh installs it on Debian and Ubuntu.
-find_package(Kokkos 4.5 REQUIRED CONFIG)
-find_package(MPI REQUIRED COMPONENTS C)
+find_package(Kokkos 4.5 QUIET CONFIG)
+if(NOT Kokkos_FOUND)
+  if(Kokkos_CONSIDERED_VERSIONS)
+    message(FATAL_ERROR "Cheri wants Kokkos 4.5 or newer within 4.x, found ${Kokkos_CONSIDERED_VERSIONS} in ${Kokkos_CONSIDERED_CONFIGS}")
+  endif()
+  message(FATAL_ERROR "No Kokkos here: export CHERI_KOKKOS=$(jobs/setup.sh openmp) and configure again in a fresh folder, "
+    "or name a Kokkos of your own with CHERI_KOKKOS or -DKokkos_ROOT=...")
+endif()
+find_package(KokkosKernels 4.5 QUIET CONFIG)
+find_package(MPI 3.0 REQUIRED COMPONENTS C)
 find_package(HDF5 1.10 REQUIRED COMPONENTS C)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(ZLIB REQUIRED)

@@ -1,4 +1,5 @@
-# `cmake --install` makes a package that find_package(cheri) finds: the rooms as cheri::base ... cheri::train, and the program.
+# `cmake --install` makes a package that find_package(cheri) finds: the rooms as cheri::base ... cheri::train, all of them as cheri::cheri,
+# and the program.
 include(CMakePackageConfigHelpers)
 get_property(rooms GLOBAL PROPERTY CHERI_ROOMS)
 install(TARGETS ${rooms} EXPORT cheri ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -6,9 +7,8 @@ if(TARGET cheri)
   install(TARGETS cheri RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/cheri)
-install(EXPORT cheri NAMESPACE cheri:: FILE cheriTargets.cmake DESTINATION ${package_folder})
-configure_package_config_file(cmake/cheriConfig.cmake.in cheriConfig.cmake INSTALL_DESTINATION ${package_folder})
+install(EXPORT cheri NAMESPACE cheri:: FILE cheriTargets.cmake DESTINATION ${CHERI_PACKAGE_FOLDER})
+configure_package_config_file(cmake/cheriConfig.cmake.in cheriConfig.cmake INSTALL_DESTINATION ${CHERI_PACKAGE_FOLDER})
 write_basic_package_version_file(cheriConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/cheriConfig.cmake ${PROJECT_BINARY_DIR}/cheriConfigVersion.cmake
-  cmake/FindBigWig.cmake cmake/cuda13.hpp DESTINATION ${package_folder})
+  cmake/FindBigWig.cmake cmake/cuda13.hpp DESTINATION ${CHERI_PACKAGE_FOLDER})

@@ -1,18 +1,23 @@
 # What was found and chosen, in one table.
-set(backend OpenMP)
-if(Kokkos_ENABLE_CUDA)
-  set(backend "CUDA and OpenMP")
+string(REPLACE ";" ", " backends "${Kokkos_DEVICES}")
+set(kernels "not found, and no op needs it")
+if(KokkosKernels_FOUND)
+  set(kernels ${KokkosKernels_VERSION})
 endif()
+set(sanitizers none)
 if(CHERI_SANITIZE)
   set(sanitizers ${CHERI_SANITIZE})
-else()
-  set(sanitizers none)
 endif()
 message(STATUS "cheri ${PROJECT_VERSION}")
-message(STATUS "  build      ${CMAKE_BUILD_TYPE}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
-message(STATUS "  Kokkos     ${Kokkos_VERSION}, ${backend}, ${Kokkos_ARCH} (${Kokkos_DIR})")
-message(STATUS "  MPI        ${MPI_C_VERSION} (${MPI_C_COMPILER})")
-message(STATUS "  HDF5       ${HDF5_VERSION}")
-message(STATUS "  tests      ${CHERI_TESTS}")
-message(STATUS "  -Werror    ${CHERI_WERROR}")
-message(STATUS "  sanitizers ${sanitizers}")
+foreach(row IN ITEMS
+    "build type     | ${CMAKE_BUILD_TYPE}"
+    "compiler       | ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} (${CMAKE_CXX_COMPILER})"
+    "Kokkos         | ${Kokkos_VERSION}, ${backends}, ${Kokkos_ARCH} (${Kokkos_DIR})"
+    "Kokkos Kernels | ${kernels}"
+    "MPI            | ${MPI_C_VERSION} (${MPI_C_COMPILER})"
+    "HDF5           | ${HDF5_VERSION}"
+    "CHERI_TESTS    | ${CHERI_TESTS}"
+    "CHERI_WERROR   | ${CHERI_WERROR}"
+    "CHERI_SANITIZE | ${sanitizers}")
+  message(STATUS "  ${row}")
+endforeach()

@@ -19,7 +19,6 @@ add_library(cheri_flags INTERFACE)
 if(Kokkos_ENABLE_CUDA)
   # nvcc's generated code trips most of the host compiler's warnings.
   target_compile_options(cheri_flags INTERFACE -Wall)
-  target_compile_options(cheri_flags INTERFACE -include ${PROJECT_SOURCE_DIR}/cmake/cuda13.hpp)
 else()
   # gcc 12 sees the undefined operands of its own AVX-512 intrinsics as uninitialised, and overlaps in std::string's operator+.
   target_compile_options(cheri_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wno-maybe-uninitialized -Wno-restrict)

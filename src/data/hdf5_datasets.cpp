@@ -3,6 +3,7 @@
 
 #include "hdf5_handle.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <new>
 #include <numeric>
@@ -199,6 +200,22 @@ void Hdf5File::write_box(const std::string& dataset, const Box& box, const void*
 void Hdf5File::write_rows(const std::string& dataset, std::uint64_t begin, std::uint64_t end, const void* values,
                           ElementType type) {
   write_box(dataset, rows_of(extents(dataset), begin, end), values, type);
+}
+
+void Hdf5File::write_checksum(const std::string& dataset) {
+  constexpr std::uint64_t block_bytes = std::uint64_t{1} << 26;
+  const std::vector<std::uint64_t> shape = extents(dataset);
+  const ElementType stored = type(dataset);
+  const std::uint64_t row_bytes = size_of(stored) * std::reduce(shape.begin() + 1, shape.end(), std::uint64_t{1}, std::multiplies<>());
+  const std::uint64_t rows = std::max<std::uint64_t>(1, block_bytes / std::max<std::uint64_t>(1, row_bytes));
+  std::vector<std::byte> bytes(std::min(rows, shape[0]) * row_bytes);
+  std::uint32_t sum = 0;
+  for (std::uint64_t begin = 0; begin < shape[0]; begin += rows) {
+    const std::uint64_t end = std::min(begin + rows, shape[0]);
+    read_rows(dataset, begin, end, bytes.data(), stored);
+    sum = crc32_of(bytes.data(), (end - begin) * row_bytes, sum);
+  }
+  set_attribute(dataset, checksum, std::uint64_t{sum});
 }
 
 #define CHERI_INSTANTIATE(T)                                           \

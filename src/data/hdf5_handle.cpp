@@ -124,8 +124,8 @@ void make_groups(const std::string& path, hid_t file, const std::string& name) {
   }
 }
 
-std::uint32_t crc32_of(const void* bytes, std::size_t size) {
-  return static_cast<std::uint32_t>(crc32_z(0, static_cast<const Bytef*>(bytes), size));
+std::uint32_t crc32_of(const void* bytes, std::size_t size, std::uint32_t before) {
+  return static_cast<std::uint32_t>(crc32_z(before, static_cast<const Bytef*>(bytes), size));
 }
 
 std::vector<std::string> read_string_values(const std::string& path, const std::string& action, hid_t type, hid_t space,

@@ -62,7 +62,7 @@ Handle open_dataset(const std::string& path, hid_t file, const std::string& name
 /// Makes the groups above `name`.
 void make_groups(const std::string& path, hid_t file, const std::string& name);
 
-[[nodiscard]] std::uint32_t crc32_of(const void* bytes, std::size_t size);
+[[nodiscard]] std::uint32_t crc32_of(const void* bytes, std::size_t size, std::uint32_t before = 0);
 
 /// Strings of fixed or variable length, as `read(memory type, buffer)` delivers those of a space; `action` is for messages.
 std::vector<std::string> read_string_values(const std::string& path, const std::string& action, hid_t type, hid_t space,

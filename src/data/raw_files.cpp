@@ -9,8 +9,16 @@
 #include <memory>
 #include <sstream>
 
-#include <bigWig.h>
 #include <zlib.h>
+
+// nvcc declares functions max and min ahead of everything: libBigWig's constants of these names get others.
+// NOLINTBEGIN(readability-identifier-naming)
+#define max bigwig_max
+#define min bigwig_min
+#include <bigWig.h>
+#undef min
+#undef max
+// NOLINTEND(readability-identifier-naming)
 
 namespace cheri::data {
 

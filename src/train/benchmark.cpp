@@ -109,7 +109,7 @@ std::vector<Measurement> measure_block(const BenchmarkSpec& spec) {
 data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_peaks, int max_jitter) {
   data::ExampleSet examples;
   NumpyRandom random(0);
-  examples.chromosomes = {"random"};
+  examples.chromosomes = {{"random", 0}};
   examples.n_peaks = n_peaks;
   examples.n_negatives = n_peaks / 4;
   examples.windows = {shape.in_window, shape.out_window, max_jitter};
@@ -144,7 +144,7 @@ std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec) {
   return {{"peak", 0, flops / 1e9, 0, 0}, measurement("copy", time, 0, 2.0 * 4 * elements)};
 }
 
-std::vector<Measurement> measure_parts(const BenchmarkSpec& spec) {
+std::vector<Measurement> measure_parts(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
   std::vector<Measurement> results = measure_block(spec);
   TrainConfig config;
   config.model = spec.shape;
@@ -163,7 +163,6 @@ std::vector<Measurement> measure_parts(const BenchmarkSpec& spec) {
   const double floats = spec.shape.n_tracks() * spec.shape.out_window + spec.shape.n_controls * spec.shape.in_window;
   results.push_back(measurement("batch gather", gather, 0, n * (2.0 * spec.shape.in_window + 5 * floats), n));
 
-  const parallel::Communicator communicator = parallel::Communicator::world();
   const parallel::StopSignals signals;
   Trainer trainer(communicator, signals, config, {training, validation}, {}, {});
   const std::vector<data::Draw> order = data::centred_order(n, 500);

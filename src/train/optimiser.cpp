@@ -46,7 +46,9 @@ struct Sgd {
 };
 
 /// Newton-Schulz coefficients of Muon: X <- a X + (b A + c A A) X with A = X X^T.
-constexpr float coefficient_a = 3.4445f, coefficient_b = -4.7750f, coefficient_c = 2.0315f;
+struct NewtonSchulz {
+  static constexpr float a = 3.4445f, b = -4.7750f, c = 2.0315f;
+};
 constexpr int newton_schulz_steps = 5;
 
 // ---- kernels ---------------------------------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ struct MuonUpdate {
     tile_product<Exec, P>(team, rows, rows, rows, {a, narrow(), 1}, {a, narrow()}, [&](int row, int column, const P& value) {
       if (row >= rows) return;
       const P linear = load<P>(a + row * narrow() + column);
-      store(b + row * narrow() + column, Kokkos::fma(P(coefficient_c), value, P(coefficient_b) * linear));
+      store(b + row * narrow() + column, Kokkos::fma(P(float{NewtonSchulz::c}), value, P(float{NewtonSchulz::b}) * linear));
     });
   }
 
@@ -150,7 +152,7 @@ struct MuonUpdate {
     tile_product<Exec, P>(
         team, rows, columns, rows, {b, narrow(), 1}, {x, wide()}, [&](int row, int column, const P& value) {
           if (row >= rows) return;
-          store(next + row * wide() + column, Kokkos::fma(P(coefficient_a), load<P>(x + row * wide() + column), value));
+          store(next + row * wide() + column, Kokkos::fma(P(float{NewtonSchulz::a}), load<P>(x + row * wide() + column), value));
         });
   }
 

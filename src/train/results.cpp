@@ -30,48 +30,58 @@ std::vector<std::size_t> profile_loci(const SplitScores& scores) {
   return chosen;
 }
 
-/// Expected counts (T, W) of one example: the softmax over a group's channels and positions, times exp(log-count) - 1.
-std::vector<float> expected_counts(const std::vector<int>& signal_groups, const HostView<float***>& logits_NTW,
-                                   const HostView<float**>& log_counts_NG) {
-  const std::size_t window = logits_NTW.extent(2);
-  std::vector<float> expected;
-  std::size_t first = 0;
-  for (std::size_t g = 0; g < signal_groups.size(); ++g) {
-    const std::size_t size = static_cast<std::size_t>(signal_groups[g]) * window;
-    const float* logits = &logits_NTW(0, first, 0);
-    const double largest = static_cast<double>(*std::max_element(logits, logits + size));
-    double partition = 0;
-    for (std::size_t i = 0; i < size; ++i) partition += std::exp(static_cast<double>(logits[i]) - largest);
-    const double counts = std::max(0.0, std::expm1(static_cast<double>(log_counts_NG(0, g))));
-    for (std::size_t i = 0; i < size; ++i) {
-      expected.push_back(static_cast<float>(counts * std::exp(static_cast<double>(logits[i]) - largest) / partition));
-    }
-    first += static_cast<std::size_t>(signal_groups[g]);
-  }
-  return expected;
-}
-
 LocusProfile profile_of(const PredictedChunk& chunk, const std::vector<int>& signal_groups, const std::string& title) {
   const auto logits = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), chunk.output.logits_NTW);
   const auto log_counts = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), chunk.output.log_counts_NG);
   const auto signal = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), chunk.signal_NTW);
   return {title, std::vector<float>(signal.data(), signal.data() + signal.size()),
-          expected_counts(signal_groups, logits, log_counts)};
+          expected_counts(signal_groups, static_cast<int>(logits.extent(2)), logits.data(), log_counts.data())};
+}
+
+nlohmann::json as_json(const Metrics& metrics) { return nlohmann::json::parse(to_json(metrics)); }
+
+}   // namespace
+
+std::string model_path(const std::string& file_or_directory) {
+  const std::filesystem::path path(file_or_directory);
+  return std::filesystem::is_directory(path) ? (path / "best.h5").string() : file_or_directory;
 }
 
 std::vector<std::string> locus_names(const data::ExampleSet& examples) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < static_cast<std::size_t>(examples.size()); ++i) {
     const std::int64_t begin = examples.centres[i] - examples.windows.out_window / 2;
-    names.push_back(examples.chromosomes[static_cast<std::size_t>(examples.loci[i].chromosome)] + ":" +
-                    std::to_string(begin) + "-" + std::to_string(begin + examples.windows.out_window));
+    const std::string& chromosome = examples.chromosomes[static_cast<std::size_t>(examples.loci[i].chromosome)].name;
+    names.push_back(chromosome + ":" + std::to_string(begin) + "-" + std::to_string(begin + examples.windows.out_window));
   }
   return names;
 }
 
-nlohmann::json as_json(const Metrics& metrics) { return nlohmann::json::parse(to_json(metrics)); }
+nn::Model<float, Device> inference_model(const Device& exec, const Checkpoint& checkpoint, int capacity) {
+  nn::Model<float, Device> model(checkpoint.shape, capacity, 1, nn::Model<float, Device>::Mode::inference);
+  const View<float*, Device> parameters("cheri::train::parameters", checkpoint.state.ema.size());
+  Kokkos::deep_copy(parameters, HostView<const float*>(checkpoint.state.ema.data(), checkpoint.state.ema.size()));
+  model.load(exec, parameters);
+  exec.fence("cheri::train::inference_model");
+  return model;
+}
 
-}   // namespace
+std::vector<float> expected_counts(const std::vector<int>& signal_groups, int window, const float* logits,
+                                   const float* log_counts) {
+  std::vector<float> expected;
+  for (std::size_t g = 0; g < signal_groups.size(); ++g) {
+    const std::size_t size = static_cast<std::size_t>(signal_groups[g]) * static_cast<std::size_t>(window);
+    const double largest = static_cast<double>(*std::max_element(logits, logits + size));
+    double partition = 0;
+    for (std::size_t i = 0; i < size; ++i) partition += std::exp(static_cast<double>(logits[i]) - largest);
+    const double counts = std::max(0.0, std::expm1(static_cast<double>(log_counts[g])));
+    for (std::size_t i = 0; i < size; ++i) {
+      expected.push_back(static_cast<float>(counts * std::exp(static_cast<double>(logits[i]) - largest) / partition));
+    }
+    logits += size;
+  }
+  return expected;
+}
 
 std::vector<std::string> chromosomes_of(const TrainConfig& config, const std::string& split) {
   CHERI_REQUIRE_INPUT(split == "training" || split == "validation" || split == "test",
@@ -88,10 +98,7 @@ Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfi
   const data::ExampleSet examples = data::read_examples(config.data, {chromosomes_of(config, split), 0, false});
   const data::Dataset<Device> dataset(examples);
   const Device exec;
-  nn::Model<float, Device> model(checkpoint.shape, capacity, 1, nn::Model<float, Device>::Mode::inference);
-  const View<float*, Device> parameters("cheri::train::parameters", checkpoint.state.ema.size());
-  Kokkos::deep_copy(parameters, HostView<const float*>(checkpoint.state.ema.data(), checkpoint.state.ema.size()));
-  model.load(exec, parameters);
+  nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity);
   Predictor predictor(checkpoint.shape, examples, dataset, capacity);
 
   Evaluation evaluation;

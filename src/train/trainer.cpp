@@ -160,7 +160,6 @@ void Trainer::load_state(const std::optional<Checkpoint>& from) {
   to_device(m_parameters.ema, m_state.ema, "ema");
   to_device(m_parameters.moment1, m_state.moment1, "first moments");
   to_device(m_parameters.moment2, m_state.moment2, "second moments");
-  if (from->config != to_toml(m_config)) tell("the deck differs from the one the checkpoint was written with");
 }
 
 // ---- a step ------------------------------------------------------------------------------------------------------------
@@ -399,10 +398,6 @@ void Trainer::write_log() const {
 void Trainer::observe(double loss) const {
   if (!m_observer.step || !m_communicator->root()) return;
   m_observer.step({m_state.step, total_steps(), m_state.epoch, m_epochs, loss, seconds_now() - m_started, m_steps_here});
-}
-
-void Trainer::tell(const std::string& message) const {
-  if (m_observer.message && m_communicator->root()) m_observer.message(message);
 }
 
 std::size_t Trainer::bytes() const {

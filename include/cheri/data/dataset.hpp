@@ -25,7 +25,7 @@ class Dataset {
 
   [[nodiscard]] std::int64_t size() const { return m_size; }
   [[nodiscard]] std::size_t bytes() const { return m_bytes; }
-  [[nodiscard]] Batch<Exec> make_batch(int n) const;  ///< allocates
+  [[nodiscard]] Batch<Exec> make_batch(int n) const;   ///< allocates
 
   /// batch(i) = the window of draws(i) for i < draws.extent(0). Reverse complement: codes reversed and complemented (4
   /// stays), signals reversed with the channels of each group in reverse order, controls likewise.
@@ -39,8 +39,8 @@ class Dataset {
   ElementType m_signal_type = ElementType::u8, m_control_type = ElementType::u8;
   int m_n_signals = 0, m_n_controls = 0;
   View<Code*, Exec> m_codes;
-  View<std::uint8_t*, Exec> m_signal, m_control;       ///< bytes of the element type
-  View<int*, Exec> m_signal_mirror, m_control_mirror;  ///< channel read for channel t under reverse complement
+  View<std::uint8_t*, Exec> m_signal, m_control;        ///< bytes of the element type
+  View<int*, Exec> m_signal_mirror, m_control_mirror;   ///< channel read for channel t under reverse complement
 };
 
-}  // namespace cheri::data
+}   // namespace cheri::data

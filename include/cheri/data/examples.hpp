@@ -34,7 +34,7 @@ struct SignalBlock {
 /// Peaks first, then negatives, each in the file's order. Every record has the same widths: the windows plus
 /// max_jitter on either side (flanks of negatives, which carry no jitter, may hang over a chromosome's end: code 4, 0).
 struct ExampleSet {
-  std::vector<std::string> chromosomes;   ///< names, for loci
+  std::vector<Chromosome> chromosomes;    ///< for loci; a length is 0 where the file does not tell it
   std::vector<Locus> loci;                ///< n
   std::vector<std::int64_t> centres;      ///< n, the centre actually used
   std::int64_t n_peaks = 0;
@@ -63,6 +63,10 @@ struct Selection {
 /// Reads the selected examples. Throws InputError for a missing chromosome or set, windows that the file cannot serve,
 /// codes above 4, negative or non-finite signals, a damaged file.
 ExampleSet read_examples(const DataSpec& spec, const Selection& selection);
+
+/// One example a line of a BED file, all as peaks, without jitter, from a tracks file; those without room for the windows are left
+/// out and counted in peaks_report.
+ExampleSet read_regions(const DataSpec& spec, const std::string& bed_path);
 
 /// The tracks of a tracks or examples file, signals first.
 std::vector<Track> read_tracks(const std::string& path);

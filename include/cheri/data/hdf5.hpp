@@ -85,6 +85,9 @@ class Hdf5File {
   void write_box(const std::string& dataset, const Box& box, const void* values, ElementType type);
   void write_rows(const std::string& dataset, std::uint64_t begin, std::uint64_t end, const void* values, ElementType type);
 
+  /// Sums up a contiguous dataset of u8, u16, u32 or f32 that write_box has filled, as write does for a whole one.
+  void write_checksum(const std::string& dataset);
+
   /// Written with a fixed length in UTF-8 and a checksum; read also with a variable length.
   [[nodiscard]] std::vector<std::string> read_strings(const std::string& dataset) const;
   void write_strings(const std::string& dataset, const std::vector<std::string>& values);

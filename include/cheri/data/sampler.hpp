@@ -8,9 +8,9 @@ namespace cheri::data {
 
 /// One example of a batch, as the gather kernel reads it.
 struct Draw {
-  std::int32_t example = 0;             ///< index into the example set
-  std::int32_t offset = 0;              ///< first column of the window in the record; max_jitter = centred
-  std::int32_t reverse_complement = 0;  ///< 0 or 1
+  std::int32_t example = 0;              ///< index into the example set
+  std::int32_t offset = 0;               ///< first column of the window in the record; max_jitter = centred
+  std::int32_t reverse_complement = 0;   ///< 0 or 1
 };
 
 struct SamplerSpec {
@@ -22,8 +22,8 @@ struct SamplerSpec {
   bool reverse_complement = true;
 };
 
-/// The draws of an epoch as the public package makes them: label 1 for a peak, source counting within peaks or negatives, jitter 0
-/// for negatives.
+/// The draws of an epoch as the public package makes them: label 1 for a peak, source counting within peaks or negatives,
+/// jitter 0 for negatives.
 struct EpochDraws {
   std::vector<std::int64_t> label, source, jitter, reverse_complement;
 };
@@ -38,4 +38,4 @@ std::vector<Draw> epoch_order(const SamplerSpec& spec, std::int64_t epoch);
 /// Every example once, in order, centred and unreversed: what validation and prediction read.
 std::vector<Draw> centred_order(std::int64_t n_examples, int max_jitter);
 
-}  // namespace cheri::data
+}   // namespace cheri::data

@@ -44,16 +44,16 @@ class Reducer {
   std::int64_t m_row_length;
 
   // M nodes of this rank, A nodes of all ranks, Q columns of which this rank sums the chunk B.
-  View<int*, Exec> m_local_order;        ///< see sum_in_order in reducer.cpp
-  std::vector<int> m_node_owners;        ///< (A) the rank that holds each node, in tree order
+  View<int*, Exec> m_local_order;   ///< see sum_in_order in reducer.cpp
+  std::vector<int> m_node_owners;   ///< (A) the rank that holds each node, in tree order
   View<int*, Host> m_global_order;
   View<float**, Exec> m_nodes_MQ;
   MessageView<float**> m_sent_MQ;
   MessageView<float**> m_received_AB;
   MessageView<float**> m_chunk_1B;
-  MessageView<float*> m_total_Q;         ///< only where rows are staged
+  MessageView<float*> m_total_Q;   ///< only where rows are staged
   std::vector<int> m_chunk_sizes, m_chunk_begins;
   std::vector<MPI_Request> m_requests;
 };
 
-}  // namespace cheri::parallel
+}   // namespace cheri::parallel

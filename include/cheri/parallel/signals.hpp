@@ -25,4 +25,4 @@ class StopSignals {
   std::array<struct sigaction, handled.size()> m_former{};
 };
 
-}  // namespace cheri::parallel
+}   // namespace cheri::parallel

@@ -9,8 +9,8 @@ namespace cheri::train {
 
 struct LogRow {
   std::int64_t epoch = 0, iteration = 0;
-  double training_time = 0, validation_time = 0;              ///< seconds
-  double training_mnll = 0, training_count_mse = 0;           ///< means over the epoch
+  double training_time = 0, validation_time = 0;      ///< seconds
+  double training_mnll = 0, training_count_mse = 0;   ///< means over the epoch
   double validation_mnll = 0, validation_profile_pearson = 0, validation_count_pearson = 0, validation_count_mse = 0;
   double validation_count_pearson_all = 0, validation_count_mse_all = 0, validation_auroc = 0, validation_auprc = 0;
   bool saved = false;
@@ -22,4 +22,4 @@ struct LogRow {
 /// "Saved?" as True or False.
 std::string log_table(const std::vector<LogRow>& rows);
 
-}  // namespace cheri::train
+}   // namespace cheri::train

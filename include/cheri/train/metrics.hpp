@@ -12,10 +12,10 @@ namespace cheri::train {
 /// Per-locus values of one batch, computed where the predictions are. T tracks, G groups.
 template <class Exec>
 struct LocusScores {
-  View<double**, Exec> profile_pearson_NT;  ///< softmax over positions against raw counts; 0 if either is constant
-  View<double**, Exec> profile_jsd_NT;      ///< natural log; NaN for a channel without counts
-  View<double**, Exec> profile_mnll_NG;     ///< multinomial NLL over a group's channels and positions, with lgamma terms
-  View<double**, Exec> log_counts_NG;       ///< log(1 + observed counts of the group)
+  View<double**, Exec> profile_pearson_NT;   ///< softmax over positions against raw counts; 0 if either is constant
+  View<double**, Exec> profile_jsd_NT;       ///< natural log; NaN for a channel without counts
+  View<double**, Exec> profile_mnll_NG;      ///< multinomial NLL over a group's channels and positions, with lgamma terms
+  View<double**, Exec> log_counts_NG;        ///< log(1 + observed counts of the group)
 };
 
 /// Scores the N examples of `predicted` and signal_NTW; sums in double, in an order that neither threads nor N change. The
@@ -36,15 +36,15 @@ struct SplitScores {
 };
 
 struct GroupMetrics {
-  double profile_pearson = 0, profile_mnll = 0, profile_jsd = 0;             ///< means over peaks (and channels)
-  double count_pearson = 0, count_spearman = 0, count_mse = 0;               ///< over peaks
-  double count_pearson_all = 0, count_mse_all = 0;                           ///< over peaks and negatives
-  double auroc = 0, auprc = 0;                                               ///< predicted counts, peaks against negatives
+  double profile_pearson = 0, profile_mnll = 0, profile_jsd = 0;   ///< means over peaks (and channels)
+  double count_pearson = 0, count_spearman = 0, count_mse = 0;     ///< over peaks
+  double count_pearson_all = 0, count_mse_all = 0;                 ///< over peaks and negatives
+  double auroc = 0, auprc = 0;                                     ///< predicted counts, peaks against negatives
 };
 
 struct Metrics {
   std::vector<GroupMetrics> groups;
-  GroupMetrics mean;                     ///< over groups; NaN where a group's is NaN
+  GroupMetrics mean;   ///< over groups; NaN where a group's is NaN
 };
 
 /// Profile metrics over peaks, as the public package's validation does; channels without counts are left out of the JSD.
@@ -67,4 +67,4 @@ double auprc(const std::vector<double>& score, const std::vector<bool>& positive
 /// {"mean": {metric: value}, "groups": [{metric: value}]}, with null for NaN.
 std::string to_json(const Metrics& metrics);
 
-}  // namespace cheri::train
+}   // namespace cheri::train

@@ -1,6 +1,8 @@
 // What a trained model is worth on a split it has not seen, and the files that say so.
 #pragma once
 
+#include "cheri/data/examples.hpp"
+#include "cheri/nn/model.hpp"
 #include "cheri/parallel/communicator.hpp"
 #include "cheri/train/checkpoint.hpp"
 #include "cheri/train/config.hpp"
@@ -21,8 +23,20 @@ struct Evaluation {
   std::vector<LocusProfile> profiles;   ///< of a few peaks, on rank 0: of the most counts to the median
 };
 
+/// A model file: the path itself, or best.h5 of a run's directory.
+std::string model_path(const std::string& file_or_directory);
+
 /// Chromosomes of a split of the deck; throws InputError for a split that is not one, or has no chromosomes.
 std::vector<std::string> chromosomes_of(const TrainConfig& config, const std::string& split);
+
+/// chrom:start-end of the output window of every example.
+std::vector<std::string> locus_names(const data::ExampleSet& examples);
+
+/// The model of a checkpoint for inference: the moving average of its parameters.
+nn::Model<float, Device> inference_model(const Device& exec, const Checkpoint& checkpoint, int capacity);
+
+/// Expected counts (T, W) of one example: the softmax over a group's channels and positions, times exp(log-count) - 1.
+std::vector<float> expected_counts(const std::vector<int>& signal_groups, int window, const float* logits, const float* log_counts);
 
 /// Runs the moving average of the checkpoint's parameters over a split; collective.
 Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfig& config, const Checkpoint& checkpoint,

@@ -31,7 +31,6 @@ struct Observer {
   };
   std::function<void(const Step&)> step;
   std::function<void(const LogRow&)> epoch;
-  std::function<void(const std::string&)> message;
 };
 
 /// What a run reads: training examples with flanks for the jitter and without outliers, validation examples without either.
@@ -84,7 +83,6 @@ class Trainer {
   void save_model(const std::string& name);
   void write_log() const;
   void observe(double loss) const;
-  void tell(const std::string& message) const;
   [[nodiscard]] Checkpoint checkpoint() const;
 
   const parallel::Communicator* m_communicator;

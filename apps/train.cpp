@@ -1,0 +1,148 @@
+#include "cheri/train/trainer.hpp"
+
+#include "cheri/base/check.hpp"
+#include "cheri/base/files.hpp"
+#include "cheri/train/deck.hpp"
+#include "cheri/train/results.hpp"
+#include "command.hpp"
+#include "progress.hpp"
+#include "tables.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+namespace cheri::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TrainOptions {
+  std::string deck, resume = "auto";
+  std::vector<std::string> overrides;
+  bool check = false, reference = false;
+};
+
+/// Imports the deck's files on rank 0 where its tracks file is not there yet.
+void import_if_missing(const parallel::Communicator& communicator, const train::TrainConfig& config) {
+  if (communicator.root() && config.import && !fs::exists(config.data.path)) {
+    spdlog::info("importing into {}", config.data.path);
+    Progress progress(config.log_seconds);
+    const auto report = data::import_tracks(*config.import, command_line(), [&](double fraction, const std::string& what) {
+      progress.show(fraction, what);
+    });
+    progress.clear();
+    for (const std::string& note : report.notes) spdlog::info(note);
+  }
+  communicator.barrier();
+}
+
+/// The checkpoint to go on from, by --resume auto, never, or a path.
+std::optional<train::Checkpoint> find_checkpoint(const TrainOptions& options, const train::TrainConfig& config) {
+  if (options.resume == "never") {
+    CHERI_REQUIRE_INPUT(train::list_checkpoints(config.directory).empty(),
+                        config.directory << " already holds a run: remove it, choose another directory=..., or resume it");
+    return {};
+  }
+  std::optional<train::Checkpoint> checkpoint;
+  if (options.resume == "auto") {
+    train::Found found = train::newest_checkpoint(config.directory);
+    for (const std::string& skipped : found.skipped) spdlog::warn("skipped {}", skipped);
+    checkpoint = std::move(found.checkpoint);
+    if (checkpoint) spdlog::info("going on from {}", found.path);
+  } else {
+    checkpoint = train::read_checkpoint(options.resume);
+    spdlog::info("going on from {}", options.resume);
+  }
+  if (!checkpoint) return {};
+  const auto changed = train::differences(train::parse_config(checkpoint->config, "the checkpoint's deck"), config);
+  std::string list;
+  for (const std::string& line : changed) list += "\n  " + line;
+  CHERI_REQUIRE_INPUT(changed.empty(), "the deck is not the one of the run in " << config.directory << ":" << list
+                                                                                << "\nTrain into another directory, or put these back");
+  return checkpoint;
+}
+
+train::Observer make_observer(Progress& progress, const train::TrainConfig& config) {
+  train::Observer observer;
+  observer.step = [&progress, batch = config.batch_size](const train::Observer::Step& step) {
+    const double done = static_cast<double>(step.step) / static_cast<double>(step.total_steps);
+    const double rate = static_cast<double>(step.steps_here * batch) / std::max(step.seconds, 1e-9);
+    progress.show(done, fmt::format("step {} of {}, epoch {} of {}, loss {:.4g}, {:.0f} examples/s", step.step, step.total_steps,
+                                    step.epoch + 1, step.epochs, step.loss, rate));
+  };
+  return observer;
+}
+
+void check_deck(const parallel::Communicator& communicator, const train::Deck& deck) {
+  if (!communicator.root()) return;
+  if (fs::exists(deck.config.data.path)) {
+    data::read_tracks(deck.config.data.path);
+  } else {
+    CHERI_REQUIRE_INPUT(deck.config.import.has_value(), "data.file " << deck.config.data.path << " does not exist");
+  }
+  fmt::print("{}", train::to_toml(deck.config));
+}
+
+int run_train(const parallel::Communicator& communicator, const TrainOptions& options) {
+  const train::Deck deck = train::read_deck(options.deck, options.overrides);
+  const train::TrainConfig& config = deck.config;
+  for (const std::string& note : deck.notes) spdlog::info(note);
+  communicator.require_equal("the deck", train::to_toml(config));
+  if (options.check) {
+    check_deck(communicator, deck);
+    return 0;
+  }
+  CHERI_REQUIRE_INPUT(config.slices() % communicator.size() == 0,
+                      communicator.size() << " ranks cannot share " << config.slices()
+                                          << " gradient slices: use a number of ranks that divides training.gradient_slices");
+  const parallel::StopSignals signals;
+  import_if_missing(communicator, config);
+  const std::optional<train::Checkpoint> from = find_checkpoint(options, config);
+  if (communicator.root()) {
+    fs::create_directories(config.directory);
+    write_text_file((fs::path(config.directory) / "deck.toml").string(), train::to_toml(config));
+  }
+
+  Progress progress(config.log_seconds);
+  train::Trainer trainer(communicator, signals, config, train::read_splits(config), from, make_observer(progress, config));
+  spdlog::info("{}: {} parameters, {} steps an epoch, {} steps in all, {:.0f} MB a rank", config.name,
+               nn::ParameterTable(trainer.shape()).size(), trainer.steps_per_epoch(), trainer.total_steps(),
+               static_cast<double>(trainer.bytes()) / 1e6);
+  const train::Outcome outcome = trainer.run();
+  progress.clear();
+  if (outcome == train::Outcome::interrupted) {
+    spdlog::info("stopped{}; a checkpoint is in {}. Run the same command again to go on",
+                 signals.requested() ? fmt::format(" by signal {} ({})", signals.received(), strsignal(signals.received())) : "",
+                 config.directory);
+    return 0;
+  }
+  const train::Evaluation evaluation = train::write_results(communicator, config, machine_text(communicator));
+  if (communicator.root()) {
+    fmt::print("{}", metrics_table(evaluation));
+    fmt::print("model   {}\nreport  {}\n", (fs::path(config.directory) / "best.h5").string(),
+               (fs::path(config.directory) / "report.html").string());
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("train", "train a model from a deck; interrupted runs go on where they stopped");
+  const auto options = std::make_shared<TrainOptions>();
+  command->add_option("deck", options->deck, "TOML, or the JSON of the public package's fit")->required();
+  command->add_option("overrides", options->overrides, "key=value, e.g. training.batch_size=32");
+  command->add_flag("--check", options->check, "only read the deck and its files, and print the resolved deck");
+  command->add_option("--resume", options->resume, "auto (the newest checkpoint of the run's directory), never, or a checkpoint")
+      ->capture_default_str();
+  command->footer("Example:  mpirun -n 2 cheri train input/reb1.toml training.max_epochs=50");
+  command->callback([options, &action] {
+    action = [options](const parallel::Communicator& communicator) { return run_train(communicator, *options); };
+  });
+}
+
+}  // namespace cheri::apps

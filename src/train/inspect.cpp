@@ -1,0 +1,78 @@
+#include "cheri/train/inspect.hpp"
+
+#include "cheri/base/check.hpp"
+#include "cheri/train/checkpoint.hpp"
+#include "cheri/train/deck.hpp"
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+namespace cheri::train {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json as_json(const data::LociReport& report) {
+  return {{"kept", report.kept},
+          {"other chromosome", report.other_chromosome},
+          {"beyond the chromosome", report.beyond_chromosome},
+          {"outlier", report.outlier}};
+}
+
+}  // namespace
+
+bool is_checkpoint(const std::string& path) {
+  if (std::filesystem::is_directory(path)) return true;
+  std::array<char, 8> begin{};
+  std::ifstream(path, std::ios::binary).read(begin.data(), begin.size());
+  return std::string(begin.data(), begin.size()) == "CHERICKP";
+}
+
+std::string inspect_checkpoint(const std::string& path) {
+  std::string file = path;
+  if (std::filesystem::is_directory(path)) {
+    const std::vector<std::string> checkpoints = list_checkpoints(path);
+    CHERI_REQUIRE_INPUT(!checkpoints.empty(), path << " holds no checkpoints");
+    file = checkpoints.back();
+  }
+  const Checkpoint checkpoint = read_checkpoint(file);
+  const nn::ModelShape& shape = checkpoint.shape;
+  const TrainState& state = checkpoint.state;
+  Json json;
+  json["file"] = file;
+  json["format"] = "cheri-checkpoint";
+  json["made_by"] = checkpoint.made_by;
+  json["model"] = {{"n_filters", shape.n_filters},       {"n_layers", shape.n_layers},     {"expansion", shape.expansion},
+                   {"residual_scale", shape.residual_scale}, {"signal_groups", shape.signal_groups}, {"n_controls", shape.n_controls},
+                   {"in_window", shape.in_window},       {"out_window", shape.out_window}, {"parameters", nn::ParameterTable(shape).size()}};
+  json["step"] = state.step;
+  json["epoch"] = state.epoch;
+  json["epoch_step"] = state.epoch_step;
+  json["finished"] = state.finished;
+  json["loss_weights_frozen"] = state.loss_weights_frozen;
+  json["best_metric"] = state.best_metric;
+  json["best_epoch"] = state.best_epoch;
+  json["digest"] = state_digest(state);
+  return json.dump();
+}
+
+std::string inspect_splits(const std::string& deck_path, const std::string& data_path) {
+  TrainConfig config = read_deck(deck_path, {}).config;
+  config.data.path = data_path;
+  Json json;
+  const auto add = [&](const char* name, const std::vector<std::string>& chromosomes, bool training) {
+    if (chromosomes.empty()) return;
+    const data::ExampleSet examples =
+        data::read_examples(config.data, {chromosomes, training ? config.data.windows.max_jitter : 0, training});
+    json[name] = {{"peaks", as_json(examples.peaks_report)}, {"negatives", as_json(examples.negatives_report)}};
+  };
+  add("training", config.training_chromosomes, true);
+  add("validation", config.validation_chromosomes, false);
+  add("test", config.test_chromosomes, false);
+  return json.dump();
+}
+
+}  // namespace cheri::train
