@@ -3,6 +3,7 @@
 #include "cheri/base/check.hpp"
 #include "cheri/base/files.hpp"
 #include "data/bigwig.hpp"
+#include "data/libbigwig.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -10,15 +11,6 @@
 #include <sstream>
 
 #include <zlib.h>
-
-// nvcc declares functions max and min ahead of everything: libBigWig's constants of these names get others.
-// NOLINTBEGIN(readability-identifier-naming)
-#define max bigwig_max
-#define min bigwig_min
-#include <bigWig.h>
-#undef min
-#undef max
-// NOLINTEND(readability-identifier-naming)
 
 namespace cheri::data {
 

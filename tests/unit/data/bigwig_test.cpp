@@ -2,12 +2,12 @@
 #include "data/bigwig.hpp"
 #include "cheri/base/check.hpp"
 #include "cheri/base/random.hpp"
+#include "data/libbigwig.hpp"
 #include "data/raw_files.hpp"
 #include "support/messages.hpp"
 #include "support/scratch.hpp"
 #include "support/small_bigwig.hpp"
 
-#include <bigWig.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
