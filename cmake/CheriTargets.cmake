@@ -21,7 +21,8 @@ if(Kokkos_ENABLE_CUDA)
   target_compile_options(cheri_flags INTERFACE -Wall)
 else()
   # gcc 12 sees the undefined operands of its own AVX-512 intrinsics as uninitialised, and overlaps in std::string's operator+.
-  target_compile_options(cheri_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wno-maybe-uninitialized -Wno-restrict)
+  target_compile_options(cheri_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-restrict>)
   if(CHERI_WERROR)
     target_compile_options(cheri_flags INTERFACE -Werror)
   endif()
