@@ -10,11 +10,11 @@
 
 namespace cheri::testing {
 
-/// A file of the folder $CHERI_GOLDENS.
+/// A file of the folder $CHERI_GOLDENS; of tests/goldens where that is not set.
 inline data::Hdf5File golden(const std::string& name) {
-  const char* const folder = std::getenv("CHERI_GOLDENS");
-  CHERI_REQUIRE_INPUT(folder != nullptr, "set CHERI_GOLDENS to the folder of the golden values");
-  return {std::string(folder) + "/" + name, data::Hdf5File::Access::read};
+  const char* const chosen = std::getenv("CHERI_GOLDENS");
+  const std::string folder = chosen != nullptr ? chosen : CHERI_SOURCE_DIR "/tests/goldens";
+  return {folder + "/" + name, data::Hdf5File::Access::read};
 }
 
 inline std::vector<double> read_values(const data::Hdf5File& file, const std::string& dataset) {
