@@ -307,6 +307,7 @@ Outcome Trainer::run() {
   }
   save_checkpoint();
   save_model("final.h5");
+  m_communicator->barrier();   // every rank may read what rank 0 has written
   return Outcome::finished;
 }
 
