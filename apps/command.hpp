@@ -32,4 +32,4 @@ std::string machine_text(const parallel::Communicator& communicator);
 /// The command line of this program, as files that it writes remember it.
 const std::string& command_line();
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps

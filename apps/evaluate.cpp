@@ -28,7 +28,7 @@ int run_evaluate(const parallel::Communicator& communicator, const EvaluateOptio
   return 0;
 }
 
-}  // namespace
+}   // namespace
 
 void add_evaluate(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("evaluate", "metrics of a model on a split, beside those of a constant baseline");
@@ -44,4 +44,4 @@ void add_evaluate(CLI::App& app, Action& action) {
   });
 }
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps

@@ -29,14 +29,15 @@ train::TrackFiles groups_of(const std::vector<std::string>& arguments) {
   return groups;
 }
 
-}  // namespace
+}   // namespace
 
 void add_import(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("import", "genome, bigWig signals and peaks into one tracks file");
   const auto options = std::make_shared<ImportOptions>();
   data::ImportSpec& spec = options->spec;
   command->add_option("--sequences", spec.sequences, "FASTA, plain or gzip")->required();
-  command->add_option("--signal", options->signals, "bigWig; a stranded pair as plus.bw,minus.bw; may be repeated")->required();
+  command->add_option("--signal", options->signals, "bigWig; a stranded pair as plus.bw,minus.bw; may be repeated")
+      ->required();
   command->add_option("--control", options->controls, "bigWig of a control; may be repeated");
   command->add_option("--peaks", spec.peaks, "BED or narrowPeak, plain or gzip; may be repeated")->required();
   command->add_option("--negatives", spec.negatives, "BED; without it GC-matched negatives are drawn");
@@ -65,4 +66,4 @@ void add_import(CLI::App& app, Action& action) {
   });
 }
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps

@@ -1,5 +1,5 @@
-#include "cheri/base/check.hpp"
 #include "cheri/data/inspect.hpp"
+#include "cheri/base/check.hpp"
 #include "cheri/train/inspect.hpp"
 #include "command.hpp"
 
@@ -38,7 +38,7 @@ void print_text(const nlohmann::ordered_json& json, int indent) {
   }
 }
 
-}  // namespace
+}   // namespace
 
 void add_inspect(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("inspect", "what is in a tracks, examples, checkpoint or model file");
@@ -50,10 +50,11 @@ void add_inspect(CLI::App& app, Action& action) {
   command->callback([options, &action] {
     action = [options](const parallel::Communicator& communicator) {
       if (!communicator.root()) return 0;
-      const std::string text = train::is_checkpoint(options->file) ? train::inspect_checkpoint(options->file)
-                                                                   : data::inspect_file(options->file);
+      const std::string text =
+          train::is_checkpoint(options->file) ? train::inspect_checkpoint(options->file) : data::inspect_file(options->file);
       auto json = nlohmann::ordered_json::parse(text);
-      if (!options->deck.empty()) json["splits"] = nlohmann::ordered_json::parse(train::inspect_splits(options->deck, options->file));
+      if (!options->deck.empty())
+        json["splits"] = nlohmann::ordered_json::parse(train::inspect_splits(options->deck, options->file));
       if (options->json) fmt::print("{}\n", json.dump(2));
       else print_text(json, 0);
       return 0;
@@ -61,4 +62,4 @@ void add_inspect(CLI::App& app, Action& action) {
   });
 }
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps

@@ -1,14 +1,14 @@
-// cheri: trains and runs Cherimoya models. Parses the command line, calls the subcommand, and is the one place where errors are
-// printed: once, with the rank, and then every rank ends.
+// cheri: trains and runs Cherimoya models. Parses the command line, calls the subcommand, and is the one place where errors
+// are printed: once, with the rank, and then every rank ends.
 #include "cheri/base/check.hpp"
 #include "cheri/base/types.hpp"
 #include "command.hpp"
 
-#include <Kokkos_Core.hpp>
 #include <fmt/format.h>
 #include <hdf5.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <Kokkos_Core.hpp>
 
 #include <chrono>
 #include <cstdio>
@@ -35,7 +35,8 @@ int run(const parallel::Communicator& communicator, int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("A first run:  cheri synthesize --out data.tracks.h5  and  mpirun -n 2 cheri train input/quickstart.toml");
   Action action;
-  for (const AddCommand add : {add_import, add_pack, add_synthesize, add_train, add_evaluate, add_predict, add_inspect, add_bench}) {
+  for (const AddCommand add :
+       {add_import, add_pack, add_synthesize, add_train, add_evaluate, add_predict, add_inspect, add_bench}) {
     add(app, action);
   }
   try {
@@ -55,12 +56,12 @@ int run(const parallel::Communicator& communicator, int argc, char** argv) {
   parallel::abort_all(1);
 }
 
-}  // namespace
+}   // namespace
 
 std::string version_text() {
   return fmt::format("cheri {} (Kokkos {}.{}.{} {}, {}, HDF5 {}.{}.{})", CHERI_VERSION, KOKKOS_VERSION / 10000,
-                     KOKKOS_VERSION / 100 % 100, KOKKOS_VERSION % 100, Device::name(), mpi_text(), H5_VERS_MAJOR, H5_VERS_MINOR,
-                     H5_VERS_RELEASE);
+                     KOKKOS_VERSION / 100 % 100, KOKKOS_VERSION % 100, Device::name(), mpi_text(), H5_VERS_MAJOR,
+                     H5_VERS_MINOR, H5_VERS_RELEASE);
 }
 
 std::string machine_text(const parallel::Communicator& communicator) {
@@ -71,7 +72,7 @@ std::string machine_text(const parallel::Communicator& communicator) {
 
 const std::string& command_line() { return g_command_line; }
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps
 
 int main(int argc, char** argv) {
   using namespace cheri;

@@ -14,7 +14,7 @@ struct PackOptions {
   std::vector<std::string> overrides;
 };
 
-}  // namespace
+}   // namespace
 
 void add_pack(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("pack", "the windows of a deck's loci from its tracks file into an examples file");
@@ -34,4 +34,4 @@ void add_pack(CLI::App& app, Action& action) {
   });
 }
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps

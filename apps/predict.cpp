@@ -27,25 +27,28 @@ int run_predict(const parallel::Communicator& communicator, const PredictOptions
   train::write_predictions(options.out, predictions, examples, command_line());
   spdlog::info("wrote {}: {} loci", options.out, examples.size());
   if (options.bigwig.empty()) return 0;
-  for (const std::string& path : train::write_prediction_tracks(options.bigwig, predictions, examples)) spdlog::info("wrote {}", path);
+  for (const std::string& path : train::write_prediction_tracks(options.bigwig, predictions, examples))
+    spdlog::info("wrote {}", path);
   return 0;
 }
 
-}  // namespace
+}   // namespace
 
 void add_predict(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("predict", "profiles and counts at loci, as HDF5 and bigWig");
   const auto options = std::make_shared<PredictOptions>();
   command->add_option("model", options->model, "a run's directory (its best model) or a model file")->required();
-  command->add_option("--split", options->split, "training, validation or test: the loci of that split")->capture_default_str();
+  command->add_option("--split", options->split, "training, validation or test: the loci of that split")
+      ->capture_default_str();
   command->add_option("--regions", options->regions, "BED: one window around the centre of each line instead");
   command->add_option("--data", options->data, "another tracks or examples file than the run's");
   command->add_option("--out", options->out, "the HDF5 file to write")->required();
-  command->add_option("--bigwig", options->bigwig, "also PREFIX.<track>.bw: expected counts, the mean where windows overlap");
+  command->add_option("--bigwig", options->bigwig,
+                      "also PREFIX.<track>.bw: expected counts, the mean where windows overlap");
   command->footer("Example:  mpirun -n 2 cheri predict runs/reb1 --regions genes.bed --out genes.h5 --bigwig genes");
   command->callback([options, &action] {
     action = [options](const parallel::Communicator& communicator) { return run_predict(communicator, *options); };
   });
 }
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps

@@ -19,7 +19,7 @@ int terminal_width() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-}  // namespace
+}   // namespace
 
 Progress::Progress(double log_seconds)
     : m_terminal(isatty(STDERR_FILENO) != 0), m_log_seconds(log_seconds), m_shown(Clock::now() - std::chrono::hours(1)) {}
@@ -32,7 +32,8 @@ void Progress::show(double fraction, const std::string& text) {
   if (fraction < 1 && since < (m_terminal ? redraw_seconds : m_log_seconds)) return;
   m_shown = now;
   const double spent = std::chrono::duration<double>(now - m_begun).count();
-  const std::string left = fraction > 0 && fraction < 1 ? ", " + duration_text(spent * (1 - fraction) / fraction) + " left" : "";
+  const std::string left =
+      fraction > 0 && fraction < 1 ? ", " + duration_text(spent * (1 - fraction) / fraction) + " left" : "";
   const std::string line = fmt::format("{:3.0f} %  {}{}", 100 * fraction, text, left);
   if (!m_terminal) {
     spdlog::info(line);
@@ -40,8 +41,10 @@ void Progress::show(double fraction, const std::string& text) {
   }
   constexpr int bar_width = 20;
   const int full = static_cast<int>(bar_width * std::clamp(fraction, 0.0, 1.0));
-  const std::string bar = std::string(static_cast<std::size_t>(full), '#') + std::string(static_cast<std::size_t>(bar_width - full), '.');
-  fmt::print(stderr, "\r\033[K{}", fmt::format("[{}] {}", bar, line).substr(0, static_cast<std::size_t>(terminal_width() - 1)));
+  const std::string bar =
+      std::string(static_cast<std::size_t>(full), '#') + std::string(static_cast<std::size_t>(bar_width - full), '.');
+  fmt::print(stderr, "\r\033[K{}",
+             fmt::format("[{}] {}", bar, line).substr(0, static_cast<std::size_t>(terminal_width() - 1)));
   std::fflush(stderr);
   m_bar_is_there = true;
 }
@@ -60,4 +63,4 @@ std::string duration_text(double seconds) {
   return fmt::format("{} s", whole);
 }
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps

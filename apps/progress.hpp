@@ -30,4 +30,4 @@ class Progress {
 /// "1 h 02 min", "3 min 20 s", "12 s".
 std::string duration_text(double seconds);
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps

@@ -7,10 +7,12 @@
 namespace cheri::apps {
 
 void add_synthesize(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("synthesize", "draw a small random genome with planted motifs, its signal and peaks");
+  CLI::App* command =
+      app.add_subcommand("synthesize", "draw a small random genome with planted motifs, its signal and peaks");
   const auto spec = std::make_shared<data::SyntheticSpec>();
   command->add_option("--out", spec->out_path, "the tracks file to write")->required();
-  command->add_option("--raw", spec->raw_folder, "also write FASTA, bigWig and BED files into this folder, as input for import");
+  command->add_option("--raw", spec->raw_folder,
+                      "also write FASTA, bigWig and BED files into this folder, as input for import");
   command->add_option("--sites", spec->n_sites, "planted sites")->capture_default_str();
   command->add_option("--seed", spec->seed, "of the random numbers")->capture_default_str();
   command->footer("Example:  cheri synthesize --out data.tracks.h5");
@@ -24,4 +26,4 @@ void add_synthesize(CLI::App& app, Action& action) {
   });
 }
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps

@@ -10,4 +10,4 @@ namespace cheri::apps {
 /// One line a group, and their mean, for the model and for the baseline; a header and the split in front.
 std::string metrics_table(const train::Evaluation& evaluation);
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps

@@ -31,9 +31,8 @@ void import_if_missing(const parallel::Communicator& communicator, const train::
   if (communicator.root() && config.import && !fs::exists(config.data.path)) {
     spdlog::info("importing into {}", config.data.path);
     Progress progress(config.log_seconds);
-    const auto report = data::import_tracks(*config.import, command_line(), [&](double fraction, const std::string& what) {
-      progress.show(fraction, what);
-    });
+    const auto report = data::import_tracks(
+        *config.import, command_line(), [&](double fraction, const std::string& what) { progress.show(fraction, what); });
     progress.clear();
     for (const std::string& note : report.notes) spdlog::info(note);
   }
@@ -61,8 +60,9 @@ std::optional<train::Checkpoint> find_checkpoint(const TrainOptions& options, co
   const auto changed = train::differences(train::parse_config(checkpoint->config, "the checkpoint's deck"), config);
   std::string list;
   for (const std::string& line : changed) list += "\n  " + line;
-  CHERI_REQUIRE_INPUT(changed.empty(), "the deck is not the one of the run in " << config.directory << ":" << list
-                                                                                << "\nTrain into another directory, or put these back");
+  CHERI_REQUIRE_INPUT(changed.empty(), "the deck is not the one of the run in "
+                                           << config.directory << ":" << list
+                                           << "\nTrain into another directory, or put these back");
   return checkpoint;
 }
 
@@ -71,8 +71,8 @@ train::Observer make_observer(Progress& progress, const train::TrainConfig& conf
   observer.step = [&progress, batch = config.batch_size](const train::Observer::Step& step) {
     const double done = static_cast<double>(step.step) / static_cast<double>(step.total_steps);
     const double rate = static_cast<double>(step.steps_here * batch) / std::max(step.seconds, 1e-9);
-    progress.show(done, fmt::format("step {} of {}, epoch {} of {}, loss {:.4g}, {:.0f} examples/s", step.step, step.total_steps,
-                                    step.epoch + 1, step.epochs, step.loss, rate));
+    progress.show(done, fmt::format("step {} of {}, epoch {} of {}, loss {:.4g}, {:.0f} examples/s", step.step,
+                                    step.total_steps, step.epoch + 1, step.epochs, step.loss, rate));
   };
   return observer;
 }
@@ -96,9 +96,10 @@ int run_train(const parallel::Communicator& communicator, const TrainOptions& op
     check_deck(communicator, deck);
     return 0;
   }
-  CHERI_REQUIRE_INPUT(config.slices() % communicator.size() == 0,
-                      communicator.size() << " ranks cannot share " << config.slices()
-                                          << " gradient slices: use a number of ranks that divides training.gradient_slices");
+  CHERI_REQUIRE_INPUT(
+      config.slices() % communicator.size() == 0,
+      communicator.size() << " ranks cannot share " << config.slices()
+                          << " gradient slices: use a number of ranks that divides training.gradient_slices");
   const parallel::StopSignals signals;
   import_if_missing(communicator, config);
   const std::optional<train::Checkpoint> from = find_checkpoint(options, config);
@@ -115,9 +116,10 @@ int run_train(const parallel::Communicator& communicator, const TrainOptions& op
   const train::Outcome outcome = trainer.run();
   progress.clear();
   if (outcome == train::Outcome::interrupted) {
-    spdlog::info("stopped{}; a checkpoint is in {}. Run the same command again to go on",
-                 signals.requested() ? fmt::format(" by signal {} ({})", signals.received(), strsignal(signals.received())) : "",
-                 config.directory);
+    spdlog::info(
+        "stopped{}; a checkpoint is in {}. Run the same command again to go on",
+        signals.requested() ? fmt::format(" by signal {} ({})", signals.received(), strsignal(signals.received())) : "",
+        config.directory);
     return 0;
   }
   const train::Evaluation evaluation = train::write_results(communicator, config, machine_text(communicator));
@@ -129,7 +131,7 @@ int run_train(const parallel::Communicator& communicator, const TrainOptions& op
   return 0;
 }
 
-}  // namespace
+}   // namespace
 
 void add_train(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("train", "train a model from a deck; interrupted runs go on where they stopped");
@@ -137,7 +139,9 @@ void add_train(CLI::App& app, Action& action) {
   command->add_option("deck", options->deck, "TOML, or the JSON of the public package's fit")->required();
   command->add_option("overrides", options->overrides, "key=value, e.g. training.batch_size=32");
   command->add_flag("--check", options->check, "only read the deck and its files, and print the resolved deck");
-  command->add_option("--resume", options->resume, "auto (the newest checkpoint of the run's directory), never, or a checkpoint")
+  command
+      ->add_option("--resume", options->resume,
+                   "auto (the newest checkpoint of the run's directory), never, or a checkpoint")
       ->capture_default_str();
   command->footer("Example:  mpirun -n 2 cheri train input/reb1.toml training.max_epochs=50");
   command->callback([options, &action] {
@@ -145,4 +149,4 @@ void add_train(CLI::App& app, Action& action) {
   });
 }
 
-}  // namespace cheri::apps
+}   // namespace cheri::apps

@@ -1,5 +1,5 @@
-// Kokkos 4.5 calls three functions of the CUDA runtime by signatures which CUDA 13 has changed. This header is force-included
-// where Kokkos is compiled or used, and offers the former signatures as overloads.
+// Kokkos 4.5 calls three functions of the CUDA runtime by signatures which CUDA 13 has changed. This header is
+// force-included where Kokkos is compiled or used, and offers the former signatures as overloads.
 #pragma once
 
 #if defined(__CUDACC__) && defined(__CUDACC_VER_MAJOR__) && __CUDACC_VER_MAJOR__ >= 13

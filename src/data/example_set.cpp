@@ -51,13 +51,15 @@ void keep_rows(std::vector<T>& values, const std::vector<bool>& keep, std::size_
   std::size_t kept = 0;
   for (std::size_t n = 0; n < keep.size(); ++n) {
     if (!keep[n]) continue;
-    if (kept != n) std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(n * row), row, values.begin() + static_cast<std::ptrdiff_t>(kept * row));
+    if (kept != n)
+      std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(n * row), row,
+                  values.begin() + static_cast<std::ptrdiff_t>(kept * row));
     ++kept;
   }
   values.resize(kept * row);
 }
 
-}  // namespace
+}   // namespace
 
 float SignalBlock::at(std::size_t i) const {
   switch (type) {
@@ -158,4 +160,4 @@ void drop_outliers(ExampleSet& examples, const DataSpec& spec) {
   examples.peaks_report.outlier = dropped;
 }
 
-}  // namespace cheri::data
+}   // namespace cheri::data

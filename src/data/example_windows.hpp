@@ -15,8 +15,8 @@ struct Candidates {
   std::vector<std::size_t> rows;   ///< of an examples file; empty for a tracks file
 };
 
-/// Appends to `examples` (loci, centres, counts, report) the candidates on the selected chromosomes whose widest window fits, for
-/// peaks with the jitter; returns which ones.
+/// Appends to `examples` (loci, centres, counts, report) the candidates on the selected chromosomes whose widest window
+/// fits, for peaks with the jitter; returns which ones.
 std::vector<std::size_t> take_loci(ExampleSet& examples, const Candidates& candidates, LocusKind kind,
                                    const std::vector<Chromosome>& chromosomes, const Selection& selection);
 
@@ -30,7 +30,8 @@ inline std::int64_t record_begin(std::int64_t centre, int window, int jitter) { 
 template <class T>
 void cut(const std::vector<T>& from, std::int64_t begin, std::vector<T>& out, T outside) {
   const auto length = static_cast<std::int64_t>(from.size()), width = static_cast<std::int64_t>(out.size());
-  const std::int64_t first = std::clamp<std::int64_t>(-begin, 0, width), last = std::clamp<std::int64_t>(length - begin, first, width);
+  const std::int64_t first = std::clamp<std::int64_t>(-begin, 0, width),
+                     last = std::clamp<std::int64_t>(length - begin, first, width);
   std::fill(out.begin(), out.end(), outside);
   std::copy(from.begin() + begin + first, from.begin() + begin + last, out.begin() + first);
 }
@@ -41,4 +42,4 @@ void store_values(SignalBlock& block, std::size_t at, const std::vector<float>& 
 /// Drops training peaks whose counts in any group exceed factor * quantile (spec.md, Data); counts over the whole record.
 void drop_outliers(ExampleSet& examples, const DataSpec& spec);
 
-}  // namespace cheri::data
+}   // namespace cheri::data

@@ -1,8 +1,8 @@
 #include "cheri/data/examples.hpp"
 
+#include "bed.hpp"
 #include "cheri/base/check.hpp"
 #include "cheri/base/nearest.hpp"
-#include "bed.hpp"
 #include "example_windows.hpp"
 #include "tables.hpp"
 
@@ -20,8 +20,9 @@ constexpr int examples_format_version = 1;
 std::string format_of(const Hdf5File& file) {
   const std::string format = file.has_attribute("/", "format") ? file.attribute<std::string>("/", "format") : "";
   CHERI_REQUIRE_INPUT(format == tracks_format || format == examples_format,
-                      file.path() << ": its format is \"" << format << "\"; expected is a file with the attribute format = \""
-                                  << tracks_format << "\" (cheri import) or \"" << examples_format << "\" (cheri pack)");
+                      file.path() << ": its format is \"" << format
+                                  << "\"; expected is a file with the attribute format = \"" << tracks_format
+                                  << "\" (cheri import) or \"" << examples_format << "\" (cheri pack)");
   return format;
 }
 
@@ -81,7 +82,8 @@ struct RecordSink {
 /// Cuts the records of all examples, chromosome by chromosome and track by track: one of them is in memory at a time.
 void cut_records(const TracksFile& file, const ExampleSet& examples, const RecordSink& sink) {
   std::map<int, std::vector<std::size_t>> rows_of_chromosome;
-  for (std::size_t row = 0; row < examples.loci.size(); ++row) rows_of_chromosome[examples.loci[row].chromosome].push_back(row);
+  for (std::size_t row = 0; row < examples.loci.size(); ++row)
+    rows_of_chromosome[examples.loci[row].chromosome].push_back(row);
   const int in_window = examples.windows.in_window, out_window = examples.windows.out_window, jitter = examples.max_jitter;
   for (const auto& [chromosome, rows] : rows_of_chromosome) {
     std::vector<Code> codes(static_cast<std::size_t>(in_window + 2 * jitter));
@@ -105,15 +107,17 @@ void cut_records(const TracksFile& file, const ExampleSet& examples, const Recor
 /// Cuts the records of loci that are taken already.
 void fill_records(ExampleSet& examples, const TracksFile& file) {
   allocate_records(examples, type_of_tracks(file, false), type_of_tracks(file, true));
-  const auto signals = static_cast<std::size_t>(examples.n_signals()), controls = static_cast<std::size_t>(examples.n_controls());
-  const RecordSink sink{
-      [&](std::size_t row, const std::vector<Code>& record) {
-        std::copy(record.begin(), record.end(), examples.codes.begin() + static_cast<std::ptrdiff_t>(row * record.size()));
-      },
-      [&](std::size_t row, std::size_t track, const std::vector<float>& record) {
-        if (track < signals) store_values(examples.signal, (row * signals + track) * record.size(), record);
-        else store_values(examples.control, (row * controls + track - signals) * record.size(), record);
-      }};
+  const auto signals = static_cast<std::size_t>(examples.n_signals()),
+             controls = static_cast<std::size_t>(examples.n_controls());
+  const RecordSink sink{[&](std::size_t row, const std::vector<Code>& record) {
+                          std::copy(record.begin(), record.end(),
+                                    examples.codes.begin() + static_cast<std::ptrdiff_t>(row * record.size()));
+                        },
+                        [&](std::size_t row, std::size_t track, const std::vector<float>& record) {
+                          if (track < signals)
+                            store_values(examples.signal, (row * signals + track) * record.size(), record);
+                          else store_values(examples.control, (row * controls + track - signals) * record.size(), record);
+                        }};
   cut_records(file, examples, sink);
 }
 
@@ -159,13 +163,16 @@ std::vector<Chromosome> file_chromosomes(const Hdf5File& file) {
 std::vector<Track> file_tracks(const Hdf5File& file, std::uint64_t signals, std::uint64_t controls) {
   if (!file.exists("/tracks/name")) {
     std::vector<Track> tracks;
-    for (std::uint64_t t = 0; t < signals; ++t) tracks.push_back({"signal" + std::to_string(t), static_cast<int>(t), ".", false});
-    for (std::uint64_t k = 0; k < controls; ++k) tracks.push_back({"control" + std::to_string(k), static_cast<int>(k), ".", true});
+    for (std::uint64_t t = 0; t < signals; ++t)
+      tracks.push_back({"signal" + std::to_string(t), static_cast<int>(t), ".", false});
+    for (std::uint64_t k = 0; k < controls; ++k)
+      tracks.push_back({"control" + std::to_string(k), static_cast<int>(k), ".", true});
     return tracks;
   }
   std::vector<Track> tracks = read_track_table(file);
   check_tracks(file.path(), tracks);
-  const auto n_controls = static_cast<std::uint64_t>(std::count_if(tracks.begin(), tracks.end(), [](const Track& t) { return t.control; }));
+  const auto n_controls =
+      static_cast<std::uint64_t>(std::count_if(tracks.begin(), tracks.end(), [](const Track& t) { return t.control; }));
   CHERI_REQUIRE_INPUT(n_controls == controls && tracks.size() - n_controls == signals,
                       file.path() << ": /tracks names " << tracks.size() - n_controls << " signals and " << n_controls
                                   << " controls, /signal and /control hold " << signals << " and " << controls);
@@ -173,11 +180,13 @@ std::vector<Track> file_tracks(const Hdf5File& file, std::uint64_t signals, std:
 }
 
 /// Extents of a dataset, which must have the given number of dimensions, n rows, and records of `record` elements.
-std::vector<std::uint64_t> require_extents(const Hdf5File& file, const std::string& name, std::size_t dimensions, std::uint64_t n, int record) {
+std::vector<std::uint64_t> require_extents(const Hdf5File& file, const std::string& name, std::size_t dimensions,
+                                           std::uint64_t n, int record) {
   const auto extents = file.extents(name);
-  CHERI_REQUIRE_INPUT(extents.size() == dimensions && extents.front() == n && extents.back() == static_cast<std::uint64_t>(record),
-                      file.path() << ": " << name << " must have " << dimensions << " dimensions, " << n << " rows and records of "
-                                  << record << " positions (window + 2 max_jitter)");
+  CHERI_REQUIRE_INPUT(
+      extents.size() == dimensions && extents.front() == n && extents.back() == static_cast<std::uint64_t>(record),
+      file.path() << ": " << name << " must have " << dimensions << " dimensions, " << n << " rows and records of " << record
+                  << " positions (window + 2 max_jitter)");
   return extents;
 }
 
@@ -191,8 +200,8 @@ void read_file_loci(const Hdf5File& file, std::uint64_t n, ExamplesIndex& index)
   std::vector<std::uint8_t> kinds(n, static_cast<std::uint8_t>(LocusKind::peak));
   if (file.exists("/loci/kind")) kinds = file.read<std::uint8_t>("/loci/kind");
   CHERI_REQUIRE_INPUT(loci.size() == n && kinds.size() == n && centres.size() == n,
-                      file.path() << ": /loci has " << loci.size() << " loci, " << kinds.size() << " kinds and " << centres.size()
-                                  << " centres for " << n << " examples");
+                      file.path() << ": /loci has " << loci.size() << " loci, " << kinds.size() << " kinds and "
+                                  << centres.size() << " centres for " << n << " examples");
   for (std::size_t i = 0; i < n; ++i) {
     CHERI_REQUIRE_INPUT(loci[i].chromosome >= 0 && static_cast<std::size_t>(loci[i].chromosome) < index.chromosomes.size(),
                         file.path() << ": locus " << i << " lies on chromosome " << loci[i].chromosome << " of "
@@ -251,7 +260,8 @@ SignalBlock read_block(const Hdf5File& file, const std::string& name) {
 /// Rows and positions of a file's records that the examples take.
 struct SubRecords {
   std::vector<std::size_t> rows;
-  std::size_t channels, record, begin, width;   ///< of the file: channels and positions; of the part: first position, positions
+  std::size_t channels, record, begin,
+      width;   ///< of the file: channels and positions; of the part: first position, positions
 
   template <class T>
   std::vector<T> of(const std::vector<T>& from, std::size_t element) const {
@@ -268,7 +278,8 @@ struct SubRecords {
 };
 
 /// The part of the file's records, of `window` + 2 jitter positions, that a narrower window and jitter take.
-SubRecords sub_records(const std::vector<std::size_t>& rows, std::size_t channels, int file_window, int file_jitter, int window, int jitter) {
+SubRecords sub_records(const std::vector<std::size_t>& rows, std::size_t channels, int file_window, int file_jitter,
+                       int window, int jitter) {
   const std::int64_t begin = record_begin(0, window, jitter) - record_begin(0, file_window, file_jitter);
   return {rows, channels, static_cast<std::size_t>(file_window + 2 * file_jitter), static_cast<std::size_t>(begin),
           static_cast<std::size_t>(window + 2 * jitter)};
@@ -299,17 +310,18 @@ ExampleSet examples_from_file(const Hdf5File& file, const DataSpec& spec, const 
   const int jitter = selection.max_jitter, file_jitter = index.windows.max_jitter;
   const auto sequence = file.read<Code>("/sequence");
   check_codes(file.path(), "/sequence", sequence);
-  examples.codes = sub_records(rows, 1, index.windows.in_window, file_jitter, spec.windows.in_window, jitter).of(sequence, 1);
+  examples.codes =
+      sub_records(rows, 1, index.windows.in_window, file_jitter, spec.windows.in_window, jitter).of(sequence, 1);
   const SignalBlock signal = read_block(file, "/signal");
   examples.signal.type = signal.type;
-  examples.signal.bytes = sub_records(rows, static_cast<std::size_t>(examples.n_signals()), index.windows.out_window, file_jitter,
-                                      spec.windows.out_window, jitter)
+  examples.signal.bytes = sub_records(rows, static_cast<std::size_t>(examples.n_signals()), index.windows.out_window,
+                                      file_jitter, spec.windows.out_window, jitter)
                               .of(signal.bytes, size_of(signal.type));
   if (examples.n_controls() == 0) return examples;
   const SignalBlock control = read_block(file, "/control");
   examples.control.type = control.type;
-  examples.control.bytes = sub_records(rows, static_cast<std::size_t>(examples.n_controls()), index.windows.in_window, file_jitter,
-                                       spec.windows.in_window, jitter)
+  examples.control.bytes = sub_records(rows, static_cast<std::size_t>(examples.n_controls()), index.windows.in_window,
+                                       file_jitter, spec.windows.in_window, jitter)
                                .of(control.bytes, size_of(control.type));
   return examples;
 }
@@ -336,7 +348,7 @@ void write_index(Hdf5File& file, const ExampleSet& examples) {
   file.write("/loci/kind", kinds);
 }
 
-}  // namespace
+}   // namespace
 
 ExampleSet read_examples(const DataSpec& spec, const Selection& selection) {
   Hdf5File file(spec.path, Hdf5File::Access::read);
@@ -370,7 +382,8 @@ void pack_examples(const DataSpec& spec, const std::string& out_path, const std:
   CHERI_REQUIRE_INPUT(examples.size() > 0, spec.path << ": no locus of \"" << spec.peaks << "\" or \"" << spec.negatives
                                                      << "\" has room for its windows");
   const auto n = static_cast<std::uint64_t>(examples.size());
-  const auto signals = static_cast<std::uint64_t>(examples.n_signals()), controls = static_cast<std::uint64_t>(examples.n_controls());
+  const auto signals = static_cast<std::uint64_t>(examples.n_signals()),
+             controls = static_cast<std::uint64_t>(examples.n_controls());
   const auto in_record = static_cast<std::uint64_t>(examples.windows.in_window + 2 * examples.max_jitter);
   const auto out_record = static_cast<std::uint64_t>(examples.windows.out_window + 2 * examples.max_jitter);
 
@@ -395,4 +408,4 @@ void pack_examples(const DataSpec& spec, const std::string& out_path, const std:
   file.close();
 }
 
-}  // namespace cheri::data
+}   // namespace cheri::data

@@ -206,7 +206,8 @@ void Hdf5File::write_checksum(const std::string& dataset) {
   constexpr std::uint64_t block_bytes = std::uint64_t{1} << 26;
   const std::vector<std::uint64_t> shape = extents(dataset);
   const ElementType stored = type(dataset);
-  const std::uint64_t row_bytes = size_of(stored) * std::reduce(shape.begin() + 1, shape.end(), std::uint64_t{1}, std::multiplies<>());
+  const std::uint64_t row_bytes =
+      size_of(stored) * std::reduce(shape.begin() + 1, shape.end(), std::uint64_t{1}, std::multiplies<>());
   const std::uint64_t rows = std::max<std::uint64_t>(1, block_bytes / std::max<std::uint64_t>(1, row_bytes));
   std::vector<std::byte> bytes(std::min(rows, shape[0]) * row_bytes);
   std::uint32_t sum = 0;

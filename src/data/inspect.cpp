@@ -12,7 +12,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json as_json(const Track& track) {
-  return {{"name", track.name}, {"group", track.group}, {"strand", track.strand}, {"role", track.control ? "control" : "signal"}};
+  return {{"name", track.name},
+          {"group", track.group},
+          {"strand", track.strand},
+          {"role", track.control ? "control" : "signal"}};
 }
 
 Json inspect_tracks(const TracksFile& file) {
@@ -22,7 +25,8 @@ Json inspect_tracks(const TracksFile& file) {
   }
   for (std::size_t t = 0; t < file.tracks().size(); ++t) {
     double total = 0;
-    for (std::size_t c = 0; c < file.chromosomes().size(); ++c) total += file.total(static_cast<int>(t), static_cast<int>(c));
+    for (std::size_t c = 0; c < file.chromosomes().size(); ++c)
+      total += file.total(static_cast<int>(t), static_cast<int>(c));
     Json track = as_json(file.tracks()[t]);
     track["type"] = name_of(file.signal_type(static_cast<int>(t)));
     track["total"] = total;
@@ -45,12 +49,14 @@ Json inspect_examples(const Hdf5File& file) {
   }
   for (const Track& track : read_tracks(file.path())) json["tracks"].push_back(as_json(track));
   for (const char* dataset : {"/sequence", "/signal", "/control"}) {
-    if (file.exists(dataset)) json["datasets"].push_back({{"name", dataset}, {"type", name_of(file.type(dataset))}, {"extents", file.extents(dataset)}});
+    if (file.exists(dataset))
+      json["datasets"].push_back(
+          {{"name", dataset}, {"type", name_of(file.type(dataset))}, {"extents", file.extents(dataset)}});
   }
   return json;
 }
 
-}  // namespace
+}   // namespace
 
 std::string inspect_file(const std::string& path) {
   const Hdf5File file(path, Hdf5File::Access::read);
@@ -64,4 +70,4 @@ std::string inspect_file(const std::string& path) {
   return json.dump();
 }
 
-}  // namespace cheri::data
+}   // namespace cheri::data

@@ -20,7 +20,9 @@ constexpr int deflate_level = 4;
 template <class T, class Value>
 void write_positions(Hdf5File& file, const std::string& dataset, const std::vector<Value>& values) {
   const std::size_t chunk = std::min(chunk_positions, values.size());
-  file.create(dataset, element_type<T>(), {values.size()}, {{chunk}, deflate_level});
+  // Named: nvcc loses the braces of an argument inside a template.
+  const std::vector<std::uint64_t> extents{values.size()};
+  file.create(dataset, element_type<T>(), extents, Storage{{chunk}, deflate_level});
   for (std::size_t begin = 0; begin < values.size(); begin += chunk) {
     const std::size_t end = std::min(begin + chunk, values.size());
     std::vector<T> part(end - begin);

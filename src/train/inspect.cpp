@@ -22,7 +22,7 @@ Json as_json(const data::LociReport& report) {
           {"outlier", report.outlier}};
 }
 
-}  // namespace
+}   // namespace
 
 bool is_checkpoint(const std::string& path) {
   if (std::filesystem::is_directory(path)) return true;
@@ -45,9 +45,15 @@ std::string inspect_checkpoint(const std::string& path) {
   json["file"] = file;
   json["format"] = "cheri-checkpoint";
   json["made_by"] = checkpoint.made_by;
-  json["model"] = {{"n_filters", shape.n_filters},       {"n_layers", shape.n_layers},     {"expansion", shape.expansion},
-                   {"residual_scale", shape.residual_scale}, {"signal_groups", shape.signal_groups}, {"n_controls", shape.n_controls},
-                   {"in_window", shape.in_window},       {"out_window", shape.out_window}, {"parameters", nn::ParameterTable(shape).size()}};
+  json["model"] = {{"n_filters", shape.n_filters},
+                   {"n_layers", shape.n_layers},
+                   {"expansion", shape.expansion},
+                   {"residual_scale", shape.residual_scale},
+                   {"signal_groups", shape.signal_groups},
+                   {"n_controls", shape.n_controls},
+                   {"in_window", shape.in_window},
+                   {"out_window", shape.out_window},
+                   {"parameters", nn::ParameterTable(shape).size()}};
   json["step"] = state.step;
   json["epoch"] = state.epoch;
   json["epoch_step"] = state.epoch_step;
@@ -75,4 +81,4 @@ std::string inspect_splits(const std::string& deck_path, const std::string& data
   return json.dump();
 }
 
-}  // namespace cheri::train
+}   // namespace cheri::train

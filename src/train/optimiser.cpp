@@ -149,11 +149,12 @@ struct MuonUpdate {
 
   /// next = a x + b x.
   KOKKOS_FUNCTION void advance(const Member& team, float* next, const float* x, const float* b) const {
-    tile_product<Exec, P>(
-        team, rows, columns, rows, {b, narrow(), 1}, {x, wide()}, [&](int row, int column, const P& value) {
-          if (row >= rows) return;
-          store(next + row * wide() + column, Kokkos::fma(P(float{NewtonSchulz::a}), load<P>(x + row * wide() + column), value));
-        });
+    tile_product<Exec, P>(team, rows, columns, rows, {b, narrow(), 1}, {x, wide()},
+                          [&](int row, int column, const P& value) {
+                            if (row >= rows) return;
+                            store(next + row * wide() + column,
+                                  Kokkos::fma(P(float{NewtonSchulz::a}), load<P>(x + row * wide() + column), value));
+                          });
   }
 
   /// p = p (1 - lr wd) - lr sqrt(max(1, rows / columns of the parameter)) x.

@@ -35,14 +35,15 @@ std::vector<float> chromosome_values(const data::ExampleSet& examples, const std
   return sums;
 }
 
-}  // namespace
+}   // namespace
 
-Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint, const data::ExampleSet& examples) {
+Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint,
+                    const data::ExampleSet& examples) {
   const nn::ModelShape& shape = checkpoint.shape;
   CHERI_REQUIRE_INPUT(examples.signal_groups() == shape.signal_groups && examples.n_controls() == shape.n_controls,
-                      "the data's tracks are not those the model was trained on: " << examples.n_signals() << " signals and "
-                                                                                  << examples.n_controls() << " controls for "
-                                                                                  << shape.n_tracks() << " and " << shape.n_controls);
+                      "the data's tracks are not those the model was trained on: "
+                          << examples.n_signals() << " signals and " << examples.n_controls() << " controls for "
+                          << shape.n_tracks() << " and " << shape.n_controls);
   const Device exec;
   const data::Dataset<Device> dataset(examples);
   nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity);
@@ -92,7 +93,8 @@ void write_predictions(const std::string& path, const Predictions& predictions, 
 std::vector<std::string> write_prediction_tracks(const std::string& prefix, const Predictions& predictions,
                                                  const data::ExampleSet& examples) {
   for (const data::Chromosome& chromosome : examples.chromosomes) {
-    CHERI_REQUIRE_INPUT(chromosome.length > 0, "the data do not tell the length of " << chromosome.name << ", which a bigWig needs");
+    CHERI_REQUIRE_INPUT(chromosome.length > 0,
+                        "the data do not tell the length of " << chromosome.name << ", which a bigWig needs");
   }
   const auto tracks = static_cast<std::size_t>(examples.n_signals()), groups = predictions.signal_groups.size();
   const std::size_t record = tracks * static_cast<std::size_t>(predictions.window);
@@ -118,4 +120,4 @@ std::vector<std::string> write_prediction_tracks(const std::string& prefix, cons
   return paths;
 }
 
-}  // namespace cheri::train
+}   // namespace cheri::train

@@ -1,5 +1,5 @@
-// The report's style sheet. Colours are those of Okabe and Ito, which colour-blind readers can tell apart, in a lighter cut for
-// the dark theme.
+// The report's style sheet. Colours are those of Okabe and Ito, which colour-blind readers can tell apart, in a lighter cut
+// for the dark theme.
 #pragma once
 
 namespace cheri::train {

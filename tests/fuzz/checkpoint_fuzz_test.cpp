@@ -10,9 +10,9 @@
 namespace cheri::train {
 namespace {
 
-using cheri::testing::ScratchFolder;
 using cheri::testing::bit_flipped;
 using cheri::testing::read_bytes;
+using cheri::testing::ScratchFolder;
 using cheri::testing::small_checkpoint;
 using cheri::testing::truncated;
 using cheri::testing::write_bytes;
@@ -39,5 +39,5 @@ TEST(CheckpointFuzz, DamageIsRefused) {
   }
 }
 
-}  // namespace
-}  // namespace cheri::train
+}   // namespace
+}   // namespace cheri::train

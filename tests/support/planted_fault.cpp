@@ -1,4 +1,5 @@
-// planted_fault address|undefined|thread: a leak, an overflow or a race, which that sanitizer must report in spite of suppressions.
+// planted_fault address|undefined|thread: a leak, an overflow or a race, which that sanitizer must report in spite of
+// suppressions.
 #include "cheri/base/types.hpp"
 
 #include <limits>

@@ -34,4 +34,4 @@ inline train::Checkpoint small_checkpoint() {
   return checkpoint;
 }
 
-}  // namespace cheri::testing
+}   // namespace cheri::testing

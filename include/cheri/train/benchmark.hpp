@@ -32,8 +32,8 @@ data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_pea
 /// "copy": a copy of arrays far beyond the caches.
 std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec);
 
-/// Block forward, block forward and backward, batch gather, training step, inference; random data. The training step is that of all
-/// ranks together, the rest of one.
+/// Block forward, block forward and backward, batch gather, training step, inference; random data. The training step is that
+/// of all ranks together, the rest of one.
 std::vector<Measurement> measure_parts(const parallel::Communicator& communicator, const BenchmarkSpec& spec);
 
 }   // namespace cheri::train

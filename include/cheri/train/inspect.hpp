@@ -14,4 +14,4 @@ std::string inspect_checkpoint(const std::string& path);
 /// Loci kept and left out, by reason, for each split of a deck; `data_path` replaces the deck's data.file.
 std::string inspect_splits(const std::string& deck_path, const std::string& data_path);
 
-}  // namespace cheri::train
+}   // namespace cheri::train

@@ -19,7 +19,8 @@ struct Predictions {
 
 /// Every rank predicts its share; all have the whole, the same for any number of ranks. Collective. Throws InputError if the
 /// examples do not fit the model.
-Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint, const data::ExampleSet& examples);
+Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint,
+                    const data::ExampleSet& examples);
 
 /// HDF5: /logits (n,T,W), /log_counts (n,G), /loci/{chrom,start,end} of the output windows, /chromosomes/name, /tracks.
 void write_predictions(const std::string& path, const Predictions& predictions, const data::ExampleSet& examples,
@@ -29,4 +30,4 @@ void write_predictions(const std::string& path, const Predictions& predictions, 
 std::vector<std::string> write_prediction_tracks(const std::string& prefix, const Predictions& predictions,
                                                  const data::ExampleSet& examples);
 
-}  // namespace cheri::train
+}   // namespace cheri::train

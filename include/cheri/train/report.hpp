@@ -11,14 +11,14 @@ namespace cheri::train {
 
 /// Observed and predicted profile of one locus; (T, W) row-major, predictions as expected counts.
 struct LocusProfile {
-  std::string title;                     ///< chrom:start-end
+  std::string title;   ///< chrom:start-end
   std::vector<float> observed, predicted;
 };
 
 struct ReportInput {
-  std::string name, deck_toml, machine;  ///< machine: several lines
+  std::string name, deck_toml, machine;   ///< machine: several lines
   std::vector<LogRow> log;
-  std::string split;                     ///< the held-out split that is shown, "test" or "validation"
+  std::string split;   ///< the held-out split that is shown, "test" or "validation"
   SplitScores scores;
   Metrics model, baseline;
   std::vector<std::string> track_names, group_names;
@@ -30,4 +30,4 @@ struct ReportInput {
 /// observed against predicted counts, profiles at example loci, the deck, the machine.
 std::string render_report(const ReportInput& input);
 
-}  // namespace cheri::train
+}   // namespace cheri::train

@@ -36,7 +36,8 @@ std::vector<std::string> locus_names(const data::ExampleSet& examples);
 nn::Model<float, Device> inference_model(const Device& exec, const Checkpoint& checkpoint, int capacity);
 
 /// Expected counts (T, W) of one example: the softmax over a group's channels and positions, times exp(log-count) - 1.
-std::vector<float> expected_counts(const std::vector<int>& signal_groups, int window, const float* logits, const float* log_counts);
+std::vector<float> expected_counts(const std::vector<int>& signal_groups, int window, const float* logits,
+                                   const float* log_counts);
 
 /// Runs the moving average of the checkpoint's parameters over a split; collective.
 Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfig& config, const Checkpoint& checkpoint,

@@ -1,6 +1,6 @@
 // Checkpoints: what is written is read; damage, full disks and read-only folders are errors that lose nothing.
-#include "cheri/base/check.hpp"
 #include "cheri/train/checkpoint.hpp"
+#include "cheri/base/check.hpp"
 #include "support/messages.hpp"
 #include "support/scratch.hpp"
 #include "support/small_checkpoint.hpp"
@@ -15,10 +15,10 @@
 namespace cheri::train {
 namespace {
 
-using cheri::testing::ScratchFolder;
 using cheri::testing::message_of;
 using cheri::testing::read_bytes;
 using cheri::testing::says;
+using cheri::testing::ScratchFolder;
 using cheri::testing::small_checkpoint;
 using cheri::testing::write_bytes;
 
@@ -71,7 +71,8 @@ TEST(Checkpoint, ADamagedFileIsSkippedForTheOneBefore) {
 TEST(Checkpoint, TheLastKAreKept) {
   const ScratchFolder folder;
   std::filesystem::create_directories(folder.file("checkpoints"));
-  for (std::int64_t step = 1; step <= 5; ++step) write_checkpoint(checkpoint_path(folder.file(""), step), small_checkpoint());
+  for (std::int64_t step = 1; step <= 5; ++step)
+    write_checkpoint(checkpoint_path(folder.file(""), step), small_checkpoint());
   prune_checkpoints(folder.file(""), 2);
   const auto left = list_checkpoints(folder.file(""));
   ASSERT_EQ(left.size(), 2u);
@@ -103,7 +104,8 @@ TEST(Checkpoint, AFullDiskLeavesTheOldFile) {
   EXPECT_TRUE(says(message, {path}));
   EXPECT_EQ(read_checkpoint(path), small_checkpoint());
   std::size_t files = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(path).parent_path())) ++files;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(path).parent_path()))
+    ++files;
   EXPECT_EQ(files, 1u);
 }
 
@@ -113,5 +115,5 @@ TEST(Checkpoint, AMissingFolderIsNamed) {
   EXPECT_TRUE(says(message_of<Error>([&] { write_checkpoint(path, small_checkpoint()); }), {path, "No such file"}));
 }
 
-}  // namespace
-}  // namespace cheri::train
+}   // namespace
+}   // namespace cheri::train
