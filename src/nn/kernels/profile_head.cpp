@@ -25,10 +25,13 @@ KOKKOS_FORCEINLINE_FUNCTION TapRange taps_inside(int first, int length) {
 
 // ---- kernels ---------------------------------------------------------------------------------------------------------
 
-/// One logit: the dot product of 75 rows of features with the weights, one pack of partial sums, and the controls' share.
+/// Logits: dot products of 75 rows of features with the weights, in packs of partial sums, and the controls' share. Inside
+/// an example a CPU makes eight neighbouring logits at once: each weight is loaded once for them, and eight chains of sums
+/// hide the latency of a fused multiply-add.
 template <class T, class Exec>
 struct ProfileForward {
   using P = Pack<Exec, T>;
+  static constexpr int block = is_host_space<Exec> ? 8 : 1;
   View<T***, Exec> logits_NTW;
   View<const T***, Exec> features_NLC, control_NKL;
   View<const T*, Exec> packed, weight, bias;
@@ -36,26 +39,54 @@ struct ProfileForward {
 
   KOKKOS_FUNCTION void operator()(const TeamMember<Exec>& team) const {
     const Tile tile = tile_at<Exec>(team.league_rank(), n.window);
-    Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tracks * tile.rows), [&](const int index) {
-      const int t = index / tile.rows;
-      const int w = tile.begin + index % tile.rows;
-      logits_NTW(tile.example, t, w) = bias(t) + features_share(tile.example, t, w) + control_share(tile.example, t, w);
+    const int blocks = (tile.rows + block - 1) / block;
+    Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tracks * blocks), [&](const int index) {
+      const int t = index / blocks;
+      const int w = tile.begin + index % blocks * block;
+      const int last = Kokkos::min(w + block, tile.begin + tile.rows);
+      const int first = n.trimming + w - reach;
+      if (last - w == block && first >= 0 && first + block - 1 + head_taps <= n.length) {
+        inner_logits(tile.example, t, w);
+      } else {
+        for (int at = w; at < last; ++at) edge_logit(tile.example, t, at);
+      }
     });
   }
 
-  KOKKOS_FUNCTION T features_share(int example, int t, int w) const {
+  /// Logits [w, w + block), whose taps all lie inside the example.
+  KOKKOS_FUNCTION void inner_logits(int example, int t, int w) const {
+    P sums[block];
+    for (int i = 0; i < block; ++i) sums[i] = P(T(0));
+    for (int c = 0; c < n.channels; c += width<P>) {
+      const T* weights = &packed(t * head_taps * n.row + c);
+      const T* features = &features_NLC(example, n.trimming + w - reach, c);
+      for (int k = 0; k < head_taps; ++k) {
+        const P tap = load<P>(weights + k * n.row);
+        for (int i = 0; i < block; ++i) {
+          sums[i] = Kokkos::fma(load<P>(features + (k + i) * n.channels, n.channels - c), tap, sums[i]);
+        }
+      }
+    }
+    for (int i = 0; i < block; ++i) write_logit(example, t, w + i, sum(sums[i]));
+  }
+
+  /// A logit whose taps may reach over an end of the example.
+  KOKKOS_FUNCTION void edge_logit(int example, int t, int w) const {
     const int first = n.trimming + w - reach;
     const TapRange taps = taps_inside(first, n.length);
-    P even(T(0)), odd(T(0));   // two chains of sums hide the latency of one
+    P total(T(0));
     for (int k = taps.begin; k < taps.end; ++k) {
       const T* weights = &packed((t * head_taps + k) * n.row);
       const T* features = &features_NLC(example, first + k, 0);
-      P& total = k % 2 == 0 ? even : odd;
       for (int c = 0; c < n.channels; c += width<P>) {
         total = Kokkos::fma(load<P>(features + c, n.channels - c), load<P>(weights + c), total);
       }
     }
-    return sum(even + odd);
+    write_logit(example, t, w, sum(total));
+  }
+
+  KOKKOS_FUNCTION void write_logit(int example, int t, int w, T features_share) const {
+    logits_NTW(example, t, w) = bias(t) + features_share + control_share(example, t, w);
   }
 
   KOKKOS_FUNCTION T control_share(int example, int t, int w) const {
