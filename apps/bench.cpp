@@ -44,6 +44,12 @@ void add_bench(CLI::App& app, Action& action) {
       };
       add("ceilings", train::measure_ceilings(*spec));
       add("parts", train::measure_parts(communicator, *spec));
+      const train::StepProfile profile = train::profile_step(communicator, *spec);
+      json["training_step"]["outside_kernels"] = profile.outside_kernels;
+      for (const auto& kernel : profile.kernels) {
+        json["training_step"]["kernels"].push_back(
+            {{"label", kernel.label}, {"calls", kernel.calls}, {"ms", kernel.milliseconds}});
+      }
       if (communicator.root()) fmt::print("{}\n", json.dump(2));
       return 0;
     };

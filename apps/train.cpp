@@ -66,13 +66,19 @@ std::optional<train::Checkpoint> find_checkpoint(const TrainOptions& options, co
   return checkpoint;
 }
 
+/// Progress of the steps, with the last validation's profile and count Pearson.
 train::Observer make_observer(Progress& progress, const train::TrainConfig& config) {
+  const auto validation = std::make_shared<std::string>();
   train::Observer observer;
-  observer.step = [&progress, batch = config.batch_size](const train::Observer::Step& step) {
+  observer.epoch = [validation](const train::LogRow& row) {
+    *validation = fmt::format(", validation Pearson: profile {:.3f}, count {:.3f}", row.validation_profile_pearson,
+                              row.validation_count_pearson);
+  };
+  observer.step = [&progress, validation, batch = config.batch_size](const train::Observer::Step& step) {
     const double done = static_cast<double>(step.step) / static_cast<double>(step.total_steps);
     const double rate = static_cast<double>(step.steps_here * batch) / std::max(step.seconds, 1e-9);
-    progress.show(done, fmt::format("step {} of {}, epoch {} of {}, loss {:.4g}, {:.0f} examples/s", step.step,
-                                    step.total_steps, step.epoch + 1, step.epochs, step.loss, rate));
+    progress.show(done, fmt::format("step {} of {}, epoch {} of {}, {:.0f} examples/s, loss {:.4g}{}", step.step,
+                                    step.total_steps, step.epoch + 1, step.epochs, rate, step.loss, *validation));
   };
   return observer;
 }
@@ -88,6 +94,11 @@ void check_deck(const parallel::Communicator& communicator, const train::Deck& d
 }
 
 int run_train(const parallel::Communicator& communicator, const TrainOptions& options) {
+  if (options.reference) {
+    if (communicator.root()) fmt::print("{}", train::deck_reference());
+    return 0;
+  }
+  CHERI_REQUIRE_INPUT(!options.deck.empty(), "train needs a deck: cheri train input/quickstart.toml, for instance");
   const train::Deck deck = train::read_deck(options.deck, options.overrides);
   const train::TrainConfig& config = deck.config;
   for (const std::string& note : deck.notes) spdlog::info(note);
@@ -136,9 +147,10 @@ int run_train(const parallel::Communicator& communicator, const TrainOptions& op
 void add_train(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("train", "train a model from a deck; interrupted runs go on where they stopped");
   const auto options = std::make_shared<TrainOptions>();
-  command->add_option("deck", options->deck, "TOML, or the JSON of the public package's fit")->required();
+  command->add_option("deck", options->deck, "TOML, or the JSON of the public package's fit");
   command->add_option("overrides", options->overrides, "key=value, e.g. training.batch_size=32");
   command->add_flag("--check", options->check, "only read the deck and its files, and print the resolved deck");
+  command->add_flag("--reference", options->reference, "print every key of a deck with its default and what it means");
   command
       ->add_option("--resume", options->resume,
                    "auto (the newest checkpoint of the run's directory), never, or a checkpoint")

@@ -3,6 +3,7 @@
 #include "cheri/base/random.hpp"
 #include "cheri/train/trainer.hpp"
 #include "nn/kernels/pack.hpp"
+#include "train/kernel_clock.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -104,6 +105,36 @@ std::vector<Measurement> measure_block(const BenchmarkSpec& spec) {
           measurement("block forward and backward", both_time, 6 * product, 5 * activation, n)};
 }
 
+constexpr int jitter = 500;
+
+/// A trainer on one batch of random examples.
+class BenchmarkTrainer {
+ public:
+  BenchmarkTrainer(const parallel::Communicator& communicator, const BenchmarkSpec& spec)
+      : m_order(data::centred_order(spec.batch_size, jitter)),
+        m_trainer(communicator, m_signals, config_of(spec),
+                  {random_examples(spec.shape, spec.batch_size, jitter), random_examples(spec.shape, spec.batch_size, 0)},
+                  {}, {}) {}
+
+  void step() { m_trainer.step(m_order, 0); }
+
+ private:
+  static TrainConfig config_of(const BenchmarkSpec& spec) {
+    TrainConfig config;
+    config.model = spec.shape;
+    config.batch_size = spec.batch_size;
+    config.gradient_slices = spec.gradient_slices;
+    config.data.windows = {spec.shape.in_window, spec.shape.out_window, jitter};
+    config.directory = ".";
+    config.checkpoint.seconds = 1e9;
+    return config;
+  }
+
+  parallel::StopSignals m_signals;
+  std::vector<data::Draw> m_order;
+  Trainer m_trainer;
+};
+
 }   // namespace
 
 data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_peaks, int max_jitter) {
@@ -146,16 +177,8 @@ std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec) {
 
 std::vector<Measurement> measure_parts(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
   std::vector<Measurement> results = measure_block(spec);
-  TrainConfig config;
-  config.model = spec.shape;
-  config.batch_size = spec.batch_size;
-  config.gradient_slices = spec.gradient_slices;
-  config.data.windows = {spec.shape.in_window, spec.shape.out_window, 500};
-  config.directory = ".";
-  config.checkpoint.seconds = 1e9;
   const int n = spec.batch_size;
-  const data::ExampleSet training = random_examples(spec.shape, n, 500), validation = random_examples(spec.shape, n, 0);
-  const data::Dataset<Device> dataset(training);
+  const data::Dataset<Device> dataset(random_examples(spec.shape, n, jitter));
 
   const View<data::Draw*, Device> draws("cheri::train::draws", static_cast<std::size_t>(n));
   const data::Batch<Device> batch = dataset.make_batch(n);
@@ -163,10 +186,8 @@ std::vector<Measurement> measure_parts(const parallel::Communicator& communicato
   const double floats = spec.shape.n_tracks() * spec.shape.out_window + spec.shape.n_controls * spec.shape.in_window;
   results.push_back(measurement("batch gather", gather, 0, n * (2.0 * spec.shape.in_window + 5 * floats), n));
 
-  const parallel::StopSignals signals;
-  Trainer trainer(communicator, signals, config, {training, validation}, {}, {});
-  const std::vector<data::Draw> order = data::centred_order(n, 500);
-  const double step = median_seconds(spec.seconds, [&] { trainer.step(order, 0); });
+  BenchmarkTrainer trainer(communicator, spec);
+  const double step = median_seconds(spec.seconds, [&] { trainer.step(); });
   results.push_back(measurement("training step", step, 3 * forward_flops(spec.shape) * n, 0, n));
 
   nn::Model<float, Device> model(spec.shape, n, 1, nn::Model<float, Device>::Mode::inference);
@@ -184,6 +205,22 @@ std::vector<Measurement> measure_parts(const parallel::Communicator& communicato
   });
   results.push_back(measurement("inference", inference, forward_flops(spec.shape) * n, 0, n));
   return results;
+}
+
+StepProfile profile_step(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
+  constexpr int steps = 10;
+  BenchmarkTrainer trainer(communicator, spec);
+  trainer.step();
+  const KernelClock clock;
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < steps; ++i) trainer.step();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  StepProfile profile;
+  profile.outside_kernels = 1 - clock.seconds() / seconds;
+  for (const auto& [label, kernel] : clock.kernels()) {
+    profile.kernels.push_back({label, static_cast<double>(kernel.calls) / steps, 1e3 * kernel.seconds / steps});
+  }
+  return profile;
 }
 
 }   // namespace cheri::train

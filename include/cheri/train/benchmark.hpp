@@ -25,6 +25,16 @@ struct Measurement {
   double examples_per_second = 0;   ///< 0 where it has no meaning
 };
 
+/// Where the time of a training step goes on this rank. On a GPU each kernel is waited for while it is timed.
+struct StepProfile {
+  struct Kernel {
+    std::string label;
+    double calls = 0, milliseconds = 0;   ///< of one step
+  };
+  std::vector<Kernel> kernels;   ///< and copies, the longest first
+  double outside_kernels = 0;    ///< share of the step's time in which none of them ran
+};
+
 /// Random examples as a trainer reads them: n_peaks, and a quarter as many negatives. Uniform bases, counts 0 to 2.
 data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_peaks, int max_jitter);
 
@@ -35,5 +45,7 @@ std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec);
 /// Block forward, block forward and backward, batch gather, training step, inference; random data. The training step is that
 /// of all ranks together, the rest of one.
 std::vector<Measurement> measure_parts(const parallel::Communicator& communicator, const BenchmarkSpec& spec);
+
+StepProfile profile_step(const parallel::Communicator& communicator, const BenchmarkSpec& spec);
 
 }   // namespace cheri::train
