@@ -111,12 +111,13 @@ constexpr int jitter = 500;
 class BenchmarkTrainer {
  public:
   BenchmarkTrainer(const parallel::Communicator& communicator, const BenchmarkSpec& spec)
-      : m_order(data::centred_order(spec.batch_size, jitter)),
-        m_trainer(communicator, m_signals, config_of(spec),
+      : m_trainer(communicator, m_signals, config_of(spec),
                   {random_examples(spec.shape, spec.batch_size, jitter), random_examples(spec.shape, spec.batch_size, 0)},
-                  {}, {}) {}
+                  {}, {}) {
+    m_trainer.begin_epoch(data::centred_order(spec.batch_size, jitter));
+  }
 
-  void step() { m_trainer.step(m_order, 0); }
+  void steps(int n) { m_trainer.take_steps(n); }
 
  private:
   static TrainConfig config_of(const BenchmarkSpec& spec) {
@@ -131,7 +132,6 @@ class BenchmarkTrainer {
   }
 
   parallel::StopSignals m_signals;
-  std::vector<data::Draw> m_order;
   Trainer m_trainer;
 };
 
@@ -187,7 +187,9 @@ std::vector<Measurement> measure_parts(const parallel::Communicator& communicato
   results.push_back(measurement("batch gather", gather, 0, n * (2.0 * spec.shape.in_window + 5 * floats), n));
 
   BenchmarkTrainer trainer(communicator, spec);
-  const double step = median_seconds(spec.seconds, [&] { trainer.step(); });
+  constexpr int at_once = has_separate_device ? 16 : 1;   // as a run does
+  trainer.steps(at_once);
+  const double step = median_seconds(spec.seconds, [&] { trainer.steps(at_once); }) / at_once;
   results.push_back(measurement("training step", step, 3 * forward_flops(spec.shape) * n, 0, n));
 
   nn::Model<float, Device> model(spec.shape, n, 1, nn::Model<float, Device>::Mode::inference);
@@ -210,10 +212,10 @@ std::vector<Measurement> measure_parts(const parallel::Communicator& communicato
 StepProfile profile_step(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
   constexpr int steps = 10;
   BenchmarkTrainer trainer(communicator, spec);
-  trainer.step();
+  trainer.steps(1);
   const KernelClock clock;
   const auto begun = std::chrono::steady_clock::now();
-  for (int i = 0; i < steps; ++i) trainer.step();
+  trainer.steps(steps);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   StepProfile profile;
   profile.outside_kernels = 1 - clock.seconds() / seconds;

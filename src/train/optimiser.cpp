@@ -24,21 +24,22 @@ constexpr double final_rate = 1e-5;
 // ---- mathematics -----------------------------------------------------------------------------------------------------
 
 struct AdamW {
-  double lr, weight_decay, beta1, beta2, epsilon, correction1, correction2;
+  double weight_decay, beta1, beta2, epsilon;
 
-  KOKKOS_FUNCTION void operator()(float& p, float& m, float& v, float g) const {
+  KOKKOS_FUNCTION void operator()(float& p, float& m, float& v, float g, const StepConstants& step) const {
+    const double lr = step.rates.adam;
     const double decayed = static_cast<double>(p) * (1 - lr * weight_decay);
     m = static_cast<float>(beta1 * static_cast<double>(m) + (1 - beta1) * static_cast<double>(g));
     v = static_cast<float>(beta2 * static_cast<double>(v) + (1 - beta2) * static_cast<double>(g) * static_cast<double>(g));
-    const double denominator = Kokkos::sqrt(static_cast<double>(v) / correction2) + epsilon;
-    p = static_cast<float>(decayed - lr * static_cast<double>(m) / correction1 / denominator);
+    const double denominator = Kokkos::sqrt(static_cast<double>(v) / step.correction2) + epsilon;
+    p = static_cast<float>(decayed - lr * static_cast<double>(m) / step.correction1 / denominator);
   }
 };
 
 struct Sgd {
-  double lr, weight_decay, momentum;
+  double weight_decay, momentum;
 
-  KOKKOS_FUNCTION void operator()(float& p, float& buffer, float g) const {
+  KOKKOS_FUNCTION void operator()(float& p, float& buffer, float g, double lr) const {
     const double decayed = static_cast<double>(g) + weight_decay * static_cast<double>(p);
     buffer = static_cast<float>(momentum * static_cast<double>(buffer) + decayed);
     p = static_cast<float>(static_cast<double>(p) - lr * static_cast<double>(buffer));
@@ -61,8 +62,9 @@ struct MuonUpdate {
   View<float*, Exec> values, direction;
   View<const std::int64_t**, Exec> matrices;
   View<float**, Exec> workspace;
+  View<const StepConstants*, Exec> constants;
   int rows, columns;   ///< rows <= columns
-  double lr, weight_decay;
+  double weight_decay;
 
   [[nodiscard]] KOKKOS_FUNCTION int wide() const { return nn::tile_stride<Exec, P>(columns); }
   [[nodiscard]] KOKKOS_FUNCTION int narrow() const { return nn::tile_stride<Exec, P>(rows); }
@@ -73,6 +75,7 @@ struct MuonUpdate {
   }
 
   KOKKOS_FUNCTION void operator()(const Member& team) const {
+    if (constants(0).skip) return;
     const std::int64_t offset = matrices(team.league_rank(), 0);
     const bool transposed = matrices(team.league_rank(), 1) > matrices(team.league_rank(), 2);
     float* x = &workspace(team.league_rank(), 0);
@@ -160,6 +163,7 @@ struct MuonUpdate {
   /// p = p (1 - lr wd) - lr sqrt(max(1, rows / columns of the parameter)) x.
   KOKKOS_FUNCTION void apply(const Member& team, const float* x, std::int64_t offset, bool transposed) const {
     const double ratio = transposed ? static_cast<double>(columns) / rows : static_cast<double>(rows) / columns;
+    const double lr = constants(0).rates.muon;
     const double step = lr * Kokkos::sqrt(Kokkos::max(1.0, ratio));
     Kokkos::parallel_for(Kokkos::TeamThreadRange(team, rows * columns), [&](const int i) {
       const int r = i / columns, c = i % columns;
@@ -181,6 +185,11 @@ LearningRates learning_rates(const OptimiserConfig& config, const Schedule& sche
   const double factor = (1 + std::cos(std::numbers::pi * phase)) / 2;
   const auto decayed = [factor](double rate) { return final_rate + (rate - final_rate) * factor; };
   return {decayed(config.muon_lr), decayed(config.adam_lr), config.lw_lr};
+}
+
+StepConstants step_constants(const OptimiserConfig& config, const Schedule& schedule, std::int64_t step) {
+  const double t = static_cast<double>(step + 1);
+  return {learning_rates(config, schedule, step), 1 - std::pow(config.adam_beta1, t), 1 - std::pow(config.adam_beta2, t)};
 }
 
 template <class Exec>
@@ -233,17 +242,10 @@ void Optimiser<Exec>::lay_out(Arena<Exec>& arena, const nn::ParameterTable& tabl
 
 template <class Exec>
 void Optimiser<Exec>::update(const Exec& exec, const Parameters<Exec>& parameters,
-                             const View<const float*, Exec>& gradient_P, const LearningRates& rates, std::int64_t step,
+                             const View<const float*, Exec>& gradient_P, const View<const StepConstants*, Exec>& constants,
                              bool loss_weights_frozen) {
-  const double t = static_cast<double>(step + 1);
-  const AdamW adamw{rates.adam,
-                    m_config.adam_weight_decay,
-                    m_config.adam_beta1,
-                    m_config.adam_beta2,
-                    m_config.adam_epsilon,
-                    1 - std::pow(m_config.adam_beta1, t),
-                    1 - std::pow(m_config.adam_beta2, t)};
-  const Sgd sgd{rates.lw, m_config.lw_weight_decay, m_config.lw_momentum};
+  const AdamW adamw{m_config.adam_weight_decay, m_config.adam_beta1, m_config.adam_beta2, m_config.adam_epsilon};
+  const Sgd sgd{m_config.lw_weight_decay, m_config.lw_momentum};
   const double momentum = m_config.muon_momentum;
   const auto kind = m_kind;
   const auto direction = m_direction;
@@ -251,11 +253,12 @@ void Optimiser<Exec>::update(const Exec& exec, const Parameters<Exec>& parameter
   Kokkos::parallel_for(
       "cheri::train::update_elements", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<std::int64_t>(kind.extent(0))),
       KOKKOS_LAMBDA(const std::int64_t i) {
+        if (constants(0).skip) return;
         const float g = gradient_P(i);
         switch (static_cast<nn::Optimiser>(kind(i))) {
-          case nn::Optimiser::adamw: adamw(values(i), moment1(i), moment2(i), g); break;
+          case nn::Optimiser::adamw: adamw(values(i), moment1(i), moment2(i), g, constants(0)); break;
           case nn::Optimiser::sgd:
-            if (!loss_weights_frozen) sgd(values(i), moment1(i), g);
+            if (!loss_weights_frozen) sgd(values(i), moment1(i), g, constants(0).rates.lw);
             break;
           case nn::Optimiser::muon: {
             const double gradient = static_cast<double>(g);
@@ -268,18 +271,20 @@ void Optimiser<Exec>::update(const Exec& exec, const Parameters<Exec>& parameter
         }
       });
   if (m_matrices.extent(0) == 0) return;
-  const MuonUpdate<Exec> muon{parameters.values,         m_direction, m_matrices, m_workspace, m_rows, m_columns, rates.muon,
-                              m_config.muon_weight_decay};
+  const MuonUpdate<Exec> muon{parameters.values, m_direction, m_matrices, m_workspace,
+                              constants,         m_rows,      m_columns,  m_config.muon_weight_decay};
   Kokkos::parallel_for("cheri::train::update_matrices", nn::team_policy(exec, static_cast<int>(m_matrices.extent(0))), muon);
 }
 
 template <class Exec>
-void Optimiser<Exec>::update_ema(const Exec& exec, const Parameters<Exec>& parameters) const {
+void Optimiser<Exec>::update_ema(const Exec& exec, const Parameters<Exec>& parameters,
+                                 const View<const StepConstants*, Exec>& constants) const {
   const auto values = parameters.values, ema = parameters.ema;
   const double decay = m_config.ema_decay;
   Kokkos::parallel_for(
       "cheri::train::update_ema", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<std::int64_t>(values.extent(0))),
       KOKKOS_LAMBDA(const std::int64_t i) {
+        if (constants(0).skip) return;
         ema(i) = static_cast<float>(decay * static_cast<double>(ema(i)) + (1 - decay) * static_cast<double>(values(i)));
       });
 }

@@ -14,7 +14,11 @@ namespace cheri::train {
 namespace {
 
 // What rides on the exchange of gradients, behind the losses.
-constexpr int stop_flag = 0, save_flag = 1, n_flags = 2;
+using Record = StepRecord<Device>;
+
+/// Steps that a device is given before the host looks at what has come of them: on a GPU the host then waits for a hundredth
+/// of the time, and a stop signal for some 50 ms.
+constexpr std::int64_t steps_at_once = has_separate_device ? 16 : 1;
 
 double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -96,11 +100,10 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
       m_model(shape_of(config, m_training), m_pass_slices * m_slice_size, m_slice_size,
               nn::Model<float, Device>::Mode::training),
       m_optimiser(m_model.table(), config.optimiser),
-      m_reducer(communicator, m_slices, m_model.table().size() + 2 * m_model.shape().n_groups() + n_flags),
+      m_reducer(communicator, m_slices, m_model.table().size() + 2 * m_model.shape().n_groups() + Record::n_flags),
       m_predictor(m_model.shape(), m_validation, m_validation_data, m_model.capacity()),
       m_losses_at(m_model.table().size()),
-      m_flags_at(m_losses_at + 2 * m_model.shape().n_groups()),
-      m_row_length(m_flags_at + n_flags) {
+      m_row_length(m_losses_at + 2 * m_model.shape().n_groups() + Record::n_flags) {
   keep_loci(m_training);
   keep_loci(m_validation);
   const auto draws = static_cast<std::int64_t>(data::epoch_order(sampler_of(m_config, m_training), 0).size());
@@ -119,11 +122,8 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
   lay_out(m_arena);
   m_batch = m_training_data.make_batch(m_model.capacity());
   const auto groups = static_cast<std::size_t>(m_model.shape().n_groups());
-  m_draws_host = HostView<data::Draw*>("cheri::train::draws", m_draws.extent(0));
-  m_head_host = HostView<float*>("cheri::train::head", groups);
-  m_tail_host = HostView<float*>("cheri::train::tail", 2 * groups + n_flags);
-  m_weights_host = HostView<float*>("cheri::train::loss_weights", 2 * groups);
-  m_counts_host = HostView<double**>("cheri::train::counts", static_cast<std::size_t>(m_model.capacity()), groups);
+  m_flags_host = HostView<float*>("cheri::train::flags", Record::n_flags);
+  m_counts_host = HostView<double**>("cheri::train::counts", m_counts_NG.extent(0), groups);
   m_mean_counts_host = HostView<double*>("cheri::train::mean_counts", groups);
   load_state(from);
 }
@@ -135,7 +135,11 @@ void Trainer::lay_out(Arena<Device>& arena) {
   m_parameters.lay_out(arena, m_model.table().size());
   m_rows_SQ = arena.take<View<float**, Device>>("gradient_rows", static_cast<std::size_t>(m_local_slices), row);
   m_total_Q = arena.take<View<float*, Device>>("gradient", row);
-  m_draws = arena.take<View<data::Draw*, Device>>("draws", static_cast<std::size_t>(m_local_slices * m_slice_size));
+  m_flags = arena.take<View<float*, Device>>("flags", std::size_t{Record::n_flags});
+  m_plan.lay_out(arena, m_steps_per_epoch, m_local_slices * m_slice_size);
+  m_record.lay_out(arena, shape.n_groups());
+  m_counts_NG = arena.take<View<double**, Device>>("counts", static_cast<std::size_t>(m_local_slices * m_slice_size),
+                                                   static_cast<std::size_t>(shape.n_groups()));
   m_output.logits_NTW = arena.take<View<float***, Device>>("logits", capacity, static_cast<std::size_t>(shape.n_tracks()),
                                                            static_cast<std::size_t>(shape.out_window));
   m_output.log_counts_NG =
@@ -164,8 +168,9 @@ void Trainer::load_state(const std::optional<Checkpoint>& from) {
 
 // ---- a step ------------------------------------------------------------------------------------------------------------
 
-double Trainer::step(const std::vector<data::Draw>& order, std::int64_t first) {
-  draw_batch(order, first);
+/// Everything that a step does, in order; nothing in it waits for the device (but for the exchange between ranks).
+void Trainer::step() {
+  m_plan.next(m_exec);
   m_model.load(m_exec, m_parameters.values);
   average_counts();
   for (int pass = 0; pass < m_local_slices / m_pass_slices; ++pass) {
@@ -173,40 +178,61 @@ double Trainer::step(const std::vector<data::Draw>& order, std::int64_t first) {
     forward_pass();
     backward_pass(pass);
   }
-  raise_flags();
+  add_flags();
   m_reducer.sum(m_exec, m_total_Q, m_rows_SQ);
-  const double loss = read_exchange();
-  require_finite(loss);
-  m_optimiser.update(m_exec, m_parameters, m_total_Q, learning_rates(m_config.optimiser, m_schedule, m_state.step),
-                     m_state.step, m_state.loss_weights_frozen);
-  m_optimiser.update_ema(m_exec, m_parameters);
-  ++m_state.step;
-  ++m_state.epoch_step;
-  ++m_steps_here;
-  return loss;
+  m_record.add(m_exec, m_total_Q, m_losses_at, m_parameters.values, mixture(), m_plan.constants());
+  m_optimiser.update(m_exec, m_parameters, m_total_Q, m_plan.constants(), m_state.loss_weights_frozen);
+  m_optimiser.update_ema(m_exec, m_parameters, m_plan.constants());
 }
 
-/// This rank's contiguous part of the global batch.
-void Trainer::draw_batch(const std::vector<data::Draw>& order, std::int64_t first) {
-  const auto n = static_cast<std::int64_t>(m_draws_host.extent(0));
-  const auto begin = order.begin() + first + m_communicator->rank() * n;
-  std::copy(begin, begin + n, m_draws_host.data());
-  Kokkos::deep_copy(m_exec, m_draws, m_draws_host);
+double Trainer::take_steps(std::int64_t n) {
+  raise_flags(n);
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (m_communicator->size() > 1) step();
+    else m_graph.run(m_exec, [this] { step(); });
+  }
+  const StepsTaken taken = m_record.look(m_exec, m_state.epoch_losses);
+  m_state.step += taken.steps;
+  m_state.epoch_step += taken.steps;
+  m_steps_here += taken.steps;
+  m_stop = taken.stop;
+  m_save = taken.save;
+  if (taken.steps > 0) m_state.lw0_gradient = taken.lw0_gradient;
+  if (taken.halted) end_on_no_number();
+  return taken.loss;
 }
 
-/// With given loss weights the profile loss is divided by the mean counts of the global batch: gathered example by example.
+nn::LossMixture Trainer::mixture() const { return {m_config.loss_weights, !m_state.loss_weights_frozen}; }
+
+/// With given loss weights the profile loss is divided by the mean counts of the global batch: added example by example, in
+/// order.
 void Trainer::average_counts() {
   if (!m_config.loss_weights) return;
-  const std::size_t groups = m_mean_counts_G.extent(0);
-  std::vector<double> mine;
+  const int groups = m_model.shape().n_groups(), capacity = m_model.capacity();
   for (int pass = 0; pass < m_local_slices / m_pass_slices; ++pass) {
     gather_pass(pass);
     nn::group_counts<float, Device>(m_exec, m_loss, m_batch.signal_NTW, m_model.shape().signal_groups);
-    Kokkos::deep_copy(m_exec, m_counts_host, m_loss.counts_NG);
-    m_exec.fence("cheri::train::average_counts");
-    mine.insert(mine.end(), m_counts_host.data(), m_counts_host.data() + m_counts_host.size());
+    const auto rows = Kokkos::subview(m_counts_NG, std::make_pair(pass * capacity, (pass + 1) * capacity), Kokkos::ALL);
+    Kokkos::deep_copy(m_exec, rows, m_loss.counts_NG);
   }
-  const std::vector<double> all = m_communicator->gather_all(mine);
+  if (m_communicator->size() > 1) return average_counts_of_ranks();
+  const auto counts = m_counts_NG;
+  const auto mean = m_mean_counts_G;
+  const double batch = m_config.batch_size;
+  Kokkos::parallel_for(
+      "cheri::train::average_counts", Kokkos::RangePolicy<Device>(m_exec, 0, groups), KOKKOS_LAMBDA(const int g) {
+        double total = 0;
+        for (std::size_t n = 0; n < counts.extent(0); ++n) total += counts(n, g) / batch;
+        mean(g) = total;
+      });
+}
+
+void Trainer::average_counts_of_ranks() {
+  const std::size_t groups = m_mean_counts_G.extent(0);
+  Kokkos::deep_copy(m_exec, m_counts_host, m_counts_NG);
+  m_exec.fence("cheri::train::average_counts_of_ranks");
+  const std::vector<double> all =
+      m_communicator->gather_all(std::vector<double>(m_counts_host.data(), m_counts_host.data() + m_counts_host.size()));
   Kokkos::deep_copy(m_mean_counts_host, 0.0);
   for (std::size_t i = 0; i < all.size(); ++i) m_mean_counts_host(i % groups) += all[i] / m_config.batch_size;
   Kokkos::deep_copy(m_exec, m_mean_counts_G, m_mean_counts_host);
@@ -214,7 +240,7 @@ void Trainer::average_counts() {
 
 void Trainer::gather_pass(int pass) {
   const int n = m_model.capacity();
-  m_training_data.gather(m_exec, m_batch, Kokkos::subview(m_draws, std::make_pair(pass * n, (pass + 1) * n)));
+  m_training_data.gather(m_exec, m_batch, Kokkos::subview(m_plan.draws(), std::make_pair(pass * n, (pass + 1) * n)));
 }
 
 void Trainer::forward_pass() {
@@ -227,77 +253,76 @@ void Trainer::backward_pass(int pass) {
   const auto rows =
       Kokkos::subview(m_rows_SQ, std::make_pair(pass * m_pass_slices, (pass + 1) * m_pass_slices), Kokkos::ALL);
   const nn::GradientRows<float, Device> gradient{rows, m_slice_size};
-  const nn::LossMixture mixture{m_config.loss_weights, !m_state.loss_weights_frozen};
   nn::mixture_loss<float, Device>(m_exec, gradient, m_losses_at, m_output.logits_NTW, m_output.log_counts_NG,
                                   m_batch.signal_NTW, m_loss, m_parameters.values, m_mean_counts_G,
-                                  m_model.shape().signal_groups, mixture, m_config.batch_size);
+                                  m_model.shape().signal_groups, mixture(), m_config.batch_size);
   m_model.backward(m_exec, rows, m_output, {m_batch.codes_NL, m_batch.control_NKL});
 }
 
-/// A stop signal on any rank, and rank 0's wish to save, travel with the gradients: all ranks learn of them in the same
-/// step.
-void Trainer::raise_flags() {
+/// A stop signal on any rank, and rank 0's wish to save after n steps, travel with the gradients: all ranks learn of them in
+/// the same step.
+void Trainer::raise_flags(std::int64_t n) {
   const bool due =
       m_communicator->root() && (seconds_now() - m_saved >= m_config.checkpoint.seconds ||
-                                 (m_config.checkpoint.steps > 0 && (m_state.step + 1) % m_config.checkpoint.steps == 0));
-  const float stop = m_signals->requested() ? 1 : 0;
-  const float save = due ? 1 : 0;
+                                 (m_config.checkpoint.steps > 0 && (m_state.step + n) % m_config.checkpoint.steps == 0));
+  m_flags_host(Record::stop_flag) = m_signals->requested() ? 1.0f : 0.0f;
+  m_flags_host(Record::save_flag) = due ? 1.0f : 0.0f;
+  Kokkos::deep_copy(m_exec, m_flags, m_flags_host);
+}
+
+/// The flags into the first of this rank's rows of gradients.
+void Trainer::add_flags() {
   const auto rows = m_rows_SQ;
-  const std::int64_t at = m_flags_at;
+  const auto flags = m_flags;
+  const std::int64_t at = m_row_length - Record::n_flags;
   Kokkos::parallel_for(
-      "cheri::train::raise_flags", Kokkos::RangePolicy<Device>(m_exec, 0, m_local_slices), KOKKOS_LAMBDA(const int s) {
-        rows(s, at + stop_flag) = s == 0 ? stop : 0;
-        rows(s, at + save_flag) = s == 0 ? save : 0;
+      "cheri::train::add_flags", Kokkos::RangePolicy<Device>(m_exec, 0, m_local_slices), KOKKOS_LAMBDA(const int s) {
+        for (int i = 0; i < Record::n_flags; ++i) rows(s, at + i) = s == 0 ? flags(i) : 0.0f;
       });
 }
 
-/// Losses, flags and the gradient of lw0 from the exchanged total; returns the mixed loss.
-double Trainer::read_exchange() {
-  const auto groups = static_cast<std::int64_t>(m_head_host.extent(0));
-  Kokkos::deep_copy(m_exec, m_head_host, Kokkos::subview(m_total_Q, std::make_pair(std::int64_t{0}, groups)));
-  Kokkos::deep_copy(m_exec, m_tail_host, Kokkos::subview(m_total_Q, std::make_pair(m_losses_at, m_row_length)));
-  Kokkos::deep_copy(m_exec, m_weights_host,
-                    Kokkos::subview(m_parameters.values, std::make_pair(std::int64_t{0}, 2 * groups)));
-  m_exec.fence("cheri::train::read_exchange");
-
-  double loss = 0, lw0_gradient = 0;
-  for (std::int64_t i = 0; i < 2 * groups; ++i) {
-    const auto value = static_cast<double>(m_tail_host(i));
-    const auto weight = static_cast<double>(m_weights_host(i));
-    m_state.epoch_losses[static_cast<std::size_t>(i)] += value;
-    if (m_config.loss_weights) {
-      loss += (*m_config.loss_weights)[i < groups ? 0 : 1] * value;
-    } else {
-      loss += value / (2 * weight * weight) + (m_state.loss_weights_frozen ? 0 : std::pow(std::log(weight), 2));
-    }
-    if (i < groups) lw0_gradient += std::abs(static_cast<double>(m_head_host(i))) / static_cast<double>(groups);
-  }
-  m_state.lw0_gradient = lw0_gradient;
-  m_stop = m_tail_host(2 * groups + stop_flag) > 0;
-  m_save = m_tail_host(2 * groups + save_flag) > 0;
-  return loss;
-}
-
 /// The parameters are still those before the step: they are saved before the run ends.
-void Trainer::require_finite(double loss) {
-  if (std::isfinite(loss)) return;
+void Trainer::end_on_no_number() {
   for (double& sum : m_state.epoch_losses) sum = 0;
   save_checkpoint();
   m_communicator->barrier();   // no rank ends the others before the checkpoint is whole
-  throw Error("the loss is " + std::to_string(loss) + " in step " + std::to_string(m_state.step + 1) +
+  throw Error("the loss is no number in step " + std::to_string(m_state.step + 1) +
               ": lower the learning rates, or look for extreme values in the data; the state before the step is in " +
               checkpoint_path(m_config.directory, m_state.step));
 }
 
 // ---- epochs ------------------------------------------------------------------------------------------------------------
 
+void Trainer::begin_epoch(const std::vector<data::Draw>& order) {
+  const auto batch = static_cast<std::size_t>(m_config.batch_size), mine = m_plan.draws().extent(0);
+  std::vector<data::Draw> draws;
+  std::vector<StepConstants> constants;
+  for (std::size_t first = 0; first + batch <= order.size(); first += batch) {
+    // This rank's contiguous part of the global batch.
+    const auto begin =
+        order.begin() + static_cast<std::ptrdiff_t>(first + static_cast<std::size_t>(m_communicator->rank()) * mine);
+    draws.insert(draws.end(), begin, begin + static_cast<std::ptrdiff_t>(mine));
+    const std::int64_t step = m_state.step - m_state.epoch_step + static_cast<std::int64_t>(constants.size());
+    constants.push_back(step_constants(m_config.optimiser, m_schedule, step));
+  }
+  m_plan.upload(m_exec, draws, constants, m_state.epoch_step);
+  m_record.begin(m_exec, m_state.epoch_losses);
+}
+
+/// Steps until the next that something else must follow: a checkpoint, the end of the epoch.
+std::int64_t Trainer::steps_to_take() const {
+  std::int64_t n = std::min(steps_at_once, m_steps_per_epoch - m_state.epoch_step);
+  if (m_config.checkpoint.steps > 0) n = std::min(n, m_config.checkpoint.steps - m_state.step % m_config.checkpoint.steps);
+  return n;
+}
+
 Outcome Trainer::run() {
   m_started = m_saved = seconds_now();
   while (!m_state.finished) {
-    const std::vector<data::Draw> order = data::epoch_order(sampler_of(m_config, m_training), m_state.epoch);
+    begin_epoch(data::epoch_order(sampler_of(m_config, m_training), m_state.epoch));
     while (m_state.epoch_step < m_steps_per_epoch) {
       const double begun = seconds_now();
-      const double loss = step(order, m_state.epoch_step * m_config.batch_size);
+      const double loss = take_steps(steps_to_take());
       m_state.epoch_seconds += seconds_now() - begun;
       observe(loss);
       if (m_stop || m_save) save_checkpoint();
@@ -328,7 +353,10 @@ void Trainer::finish_epoch() {
     m_state.best_metric = metric;
     m_state.best_epoch = m_state.epoch;
   }
-  if (m_state.lw0_gradient < 1) m_state.loss_weights_frozen = true;
+  if (m_state.lw0_gradient < 1 && !m_state.loss_weights_frozen) {
+    m_state.loss_weights_frozen = true;
+    m_graph.forget();
+  }
   m_state.log.push_back(row);
   ++m_state.epoch;
   m_state.epoch_step = 0;

@@ -68,6 +68,9 @@ void check(const std::string& name, double tolerance, double muon_tolerance) {
   const auto initial = values(parameters.values);
   const auto rates = read_values(file, "/learning_rates"), losses = read_values(file, "/losses");
 
+  const View<StepConstants*, Exec> constants("constants", 1);
+  const auto constants_host = Kokkos::create_mirror_view(constants);
+
   for (std::int64_t step = 0; step < 10; ++step) {
     SCOPED_TRACE("step " + std::to_string(step));
     const std::string at = "/step" + std::to_string(step);
@@ -90,9 +93,11 @@ void check(const std::string& name, double tolerance, double muon_tolerance) {
     EXPECT_NEAR(loss / losses[static_cast<std::size_t>(step)], 1, std::max(1e-5, muon_tolerance / 10));
 
     const auto gradient = Kokkos::subview(model.rows, 0, std::make_pair(std::int64_t{0}, table.size()));
-    optimiser.update(model.exec, parameters, View<const float*, Exec>(gradient.data(), gradient.extent(0)), rate, step,
+    constants_host(0) = step_constants(config, schedule, step);
+    Kokkos::deep_copy(constants, constants_host);
+    optimiser.update(model.exec, parameters, View<const float*, Exec>(gradient.data(), gradient.extent(0)), constants,
                      false);
-    optimiser.update_ema(model.exec, parameters);
+    optimiser.update_ema(model.exec, parameters, constants);
     model.exec.fence("test");
     if (!file.exists(at + "/after")) continue;
     const auto after = values(parameters.values), ema = values(parameters.ema);

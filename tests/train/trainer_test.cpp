@@ -129,12 +129,11 @@ TEST(Trainer, AllocatesNothingAfterTheFirstStep) {
   const StopSignals signals;
   const TrainConfig config = small_config(shared_folder(world, "memory"));
   Trainer trainer(world, signals, config, small_splits(config), {}, {});
-  const std::vector<data::Draw> order = data::centred_order(8, 3);
-  trainer.step(order, 0);
+  trainer.begin_epoch(data::centred_order(8, 3));
+  trainer.take_steps(2);
   Kokkos::Tools::Experimental::set_allocate_data_callback(
       [](Kokkos_Profiling_SpaceHandle, const char*, const void*, std::uint64_t) { ++allocations; });
-  trainer.step(order, 0);
-  trainer.step(order, 0);
+  trainer.take_steps(2);
   EXPECT_EQ(allocations, 0);
   const View<float*, Device> counted("counted", 1);   // the count works
   EXPECT_EQ(allocations, 1);
@@ -152,12 +151,13 @@ TEST(Trainer, ANumberThatIsNoneEndsTheRunWithTheStateBeforeItOnDisk) {
   splits.training.signal.bytes.resize(values.size() * sizeof(float));
   std::memcpy(splits.training.signal.bytes.data(), values.data(), splits.training.signal.bytes.size());
   Trainer trainer(world, signals, config, splits, {}, {});
-  std::vector<data::Draw> order = data::centred_order(8, 6);
-  trainer.step(order, 0);
-  const std::string before = state_digest(trainer.state());
+  std::vector<data::Draw> order = data::centred_order(16, 6);
   order.back().example = static_cast<std::int32_t>(splits.training.size() - 1);
+  trainer.begin_epoch(order);
+  trainer.take_steps(1);
+  const std::string before = state_digest(trainer.state());
   try {
-    trainer.step(order, 0);
+    trainer.take_steps(2);
     FAIL() << "a loss that is no number was accepted";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("step 2"), std::string::npos) << error.what();

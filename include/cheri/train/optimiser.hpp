@@ -22,6 +22,16 @@ struct LearningRates {
 
 LearningRates learning_rates(const OptimiserConfig& config, const Schedule& schedule, std::int64_t step);
 
+/// What a step of the optimisers reads besides the gradient.
+struct StepConstants {
+  LearningRates rates;
+  double correction1 = 1, correction2 = 1;   ///< AdamW's 1 - beta^t of the two moments
+  bool skip = false;                         ///< leave everything as it is
+};
+
+/// Those of step `step`, counted from 0.
+StepConstants step_constants(const OptimiserConfig& config, const Schedule& schedule, std::int64_t step);
+
 /// The buffers that a step moves, all in the layout of nn::ParameterTable.
 template <class Exec>
 struct Parameters {
@@ -37,12 +47,13 @@ class Optimiser {
  public:
   Optimiser(const nn::ParameterTable& table, const OptimiserConfig& config);
 
-  /// Moves parameters.values by the gradient, in place. `step` counts from 0; frozen loss weights stay.
+  /// Moves parameters.values by the gradient, in place, with the first of `constants`; frozen loss weights stay.
   void update(const Exec& exec, const Parameters<Exec>& parameters, const View<const float*, Exec>& gradient_P,
-              const LearningRates& rates, std::int64_t step, bool loss_weights_frozen);
+              const View<const StepConstants*, Exec>& constants, bool loss_weights_frozen);
 
   /// ema = decay * ema + (1 - decay) * values.
-  void update_ema(const Exec& exec, const Parameters<Exec>& parameters) const;
+  void update_ema(const Exec& exec, const Parameters<Exec>& parameters,
+                  const View<const StepConstants*, Exec>& constants) const;
 
  private:
   void lay_out(Arena<Exec>& arena, const nn::ParameterTable& table);

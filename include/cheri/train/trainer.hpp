@@ -2,6 +2,7 @@
 // whether or not it was interrupted.
 #pragma once
 
+#include "cheri/base/graph.hpp"
 #include "cheri/data/dataset.hpp"
 #include "cheri/nn/loss.hpp"
 #include "cheri/nn/model.hpp"
@@ -10,8 +11,10 @@
 #include "cheri/parallel/signals.hpp"
 #include "cheri/train/checkpoint.hpp"
 #include "cheri/train/config.hpp"
+#include "cheri/train/epoch_plan.hpp"
 #include "cheri/train/evaluate.hpp"
 #include "cheri/train/optimiser.hpp"
+#include "cheri/train/step_record.hpp"
 
 #include <functional>
 #include <optional>
@@ -60,22 +63,31 @@ class Trainer {
   [[nodiscard]] std::int64_t total_steps() const { return m_steps_per_epoch * m_epochs; }
   [[nodiscard]] std::size_t bytes() const;   ///< of device memory taken by this rank
 
-  /// One optimiser step on the entries [first, first + batch) of an epoch's order; returns the mixed loss.
-  double step(const std::vector<data::Draw>& order, std::int64_t first);
+  /// The steps to come take their batches from this order, from the one at the epoch's step on.
+  void begin_epoch(const std::vector<data::Draw>& order);
+
+  /// Takes n optimiser steps and waits for them; returns the mixed loss of the last. Throws Error if a loss is no number;
+  /// then the state before that step is in a checkpoint.
+  double take_steps(std::int64_t n);
 
  private:
   void lay_out(Arena<Device>& arena);
   void load_state(const std::optional<Checkpoint>& from);
 
-  // The lines of a step.
-  void draw_batch(const std::vector<data::Draw>& order, std::int64_t first);
+  // A step and its lines.
+  void step();
   void average_counts();
+  void average_counts_of_ranks();
   void gather_pass(int pass);
   void forward_pass();
   void backward_pass(int pass);
-  void raise_flags();
-  double read_exchange();
-  void require_finite(double loss);
+  void add_flags();
+  [[nodiscard]] nn::LossMixture mixture() const;
+
+  // Around the steps.
+  void raise_flags(std::int64_t n);
+  [[nodiscard]] std::int64_t steps_to_take() const;
+  [[noreturn]] void end_on_no_number();
 
   void finish_epoch();
   double validate(LogRow& row);
@@ -103,19 +115,21 @@ class Trainer {
   parallel::Reducer<Device> m_reducer;
   Predictor m_predictor;
 
-  // A row of gradients: the parameters, then what rides along.
-  std::int64_t m_losses_at, m_flags_at, m_row_length;
+  // A row of gradients: the parameters, the losses, the flags.
+  std::int64_t m_losses_at, m_row_length;
   Parameters<Device> m_parameters;
   Arena<Device> m_arena;
   View<float**, Device> m_rows_SQ;
   View<float*, Device> m_total_Q;
-  View<data::Draw*, Device> m_draws;   ///< of this rank's part of the batch
-  HostView<data::Draw*> m_draws_host;
-  HostView<float*> m_head_host, m_tail_host;   ///< of the total: gradients of the loss weights; losses and flags
-  HostView<float*> m_weights_host;             ///< lw0 and lw1
-  data::Batch<Device> m_batch;                 ///< of one pass
+  EpochPlan<Device> m_plan;
+  StepRecord<Device> m_record;
+  Graph<Device> m_graph;   ///< of a step
+  View<float*, Device> m_flags;
+  HostView<float*> m_flags_host;
+  data::Batch<Device> m_batch;   ///< of one pass
   nn::ModelOutput<float, Device> m_output;
   nn::LossBuffers<float, Device> m_loss;
+  View<double**, Device> m_counts_NG;   ///< of this rank's part of the batch
   View<double*, Device> m_mean_counts_G;
   HostView<double**> m_counts_host;
   HostView<double*> m_mean_counts_host;
