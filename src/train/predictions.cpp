@@ -79,7 +79,7 @@ void write_predictions(const std::string& path, const Predictions& predictions, 
     if (!track.control) tracks.push_back(track.name);
   }
   data::Hdf5File file(path, data::Hdf5File::Access::create);
-  data::set_format(file, "cheri-predictions", 1, made_by);
+  data::set_format(file, predictions_format, predictions_format_version, made_by);
   file.write("/logits", predictions.logits, {n, tracks.size(), static_cast<std::uint64_t>(predictions.window)});
   file.write("/log_counts", predictions.log_counts, {n, predictions.signal_groups.size()});
   file.write("/loci/chrom", chromosomes);
