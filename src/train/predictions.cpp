@@ -40,10 +40,7 @@ std::vector<float> chromosome_values(const data::ExampleSet& examples, const std
 Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint,
                     const data::ExampleSet& examples) {
   const nn::ModelShape& shape = checkpoint.shape;
-  CHERI_REQUIRE_INPUT(examples.signal_groups() == shape.signal_groups && examples.n_controls() == shape.n_controls,
-                      "the data's tracks are not those the model was trained on: "
-                          << examples.n_signals() << " signals and " << examples.n_controls() << " controls for "
-                          << shape.n_tracks() << " and " << shape.n_controls);
+  require_tracks_of(shape, examples);
   const Device exec;
   const data::Dataset<Device> dataset(examples);
   nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity);
