@@ -1,7 +1,7 @@
 """Decks: what --check prints, what is refused and how it is said, and the JSON of the public package's `fit`."""
 import json
 
-from program import CheriTest, main
+from program import CheriTest, Running, command_of, environment_with, main
 
 
 class DeckTest(CheriTest):
@@ -69,6 +69,13 @@ class DeckTest(CheriTest):
         done = self.fails("train", "deck.toml", "directory=refused", ranks=3,
                           saying=["3 ranks cannot share 8 gradient slices", "divides training.gradient_slices"])
         self.assertEqual(done.err.count("cannot share"), 1)
+
+    def test_ranks_with_different_decks(self):
+        first, second = (command_of(["train", "deck.toml", "directory=refused", f"seed={seed}"], ranks=1) for seed in (3, 4))
+        done = Running(first + [":"] + second[1:], self.folder, environment_with(1)).wait()
+        self.assertNotEqual(done.status, 0)
+        self.assertIn("the deck must be the same on every rank: rank 0 has \"seed = 3\", rank 1 has \"seed = 4\"", done.err)
+        self.assertFalse((self.folder / "refused").exists())
 
     def test_relative_paths_are_relative_to_the_deck(self):
         self.cheri("train", self.folder / "deck.toml", folder=self.new_folder())

@@ -5,9 +5,13 @@ import json
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import termios
+
+import h5py
+import numpy as np
 
 from program import PATIENCE, CheriTest, command_of, content, environment_with, main
 
@@ -88,6 +92,21 @@ class RunDirectoryTest(CheriTest):
         self.assertIn("# validation: ", done.out)
         self.assertEqual(json.loads((self.folder / "untested/metrics.json").read_text())["split"], "validation")
         self.fails("evaluate", "untested", saying=["the deck names no test chromosomes"])
+
+    def test_a_loss_that_is_not_finite_stops_the_run_before_the_step(self):
+        shutil.copy(self.folder / "data.tracks.h5", self.folder / "wild.tracks.h5")
+        with h5py.File(self.folder / "wild.tracks.h5", "r+") as file:
+            for chromosome in ("chr1", "chr2"):
+                del file[f"signal/plus/{chromosome}"]
+                file[f"signal/plus/{chromosome}"] = np.full(400000, 3e38, dtype="f4")
+        done = self.fails("train", "deck.toml", "directory=wild", "data.file=wild.tracks.h5", "data.outlier_factor=0",
+                          saying=["the loss is ", " in step 1: ", "extreme values in the data"])
+        left = f"{self.folder}/wild/checkpoints/step-000000000000.h5"
+        self.assertIn(left, done.err)
+        self.assertEqual(self.inspect(left)["step"], 0)
+        with h5py.File(left) as file:
+            self.assertTrue(np.isfinite(file["parameters"][()]).all())
+        self.assertFalse((self.folder / "wild/final.h5").exists())
 
     def test_progress_in_a_pipe_is_plain_lines(self):
         done = subprocess.run(command_of(["train", "deck.toml", "directory=piped"], 0), cwd=self.folder, capture_output=True,
