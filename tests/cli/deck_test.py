@@ -71,11 +71,11 @@ class DeckTest(CheriTest):
         self.assertEqual(done.err.count("cannot share"), 1)
 
     def test_ranks_with_different_decks(self):
-        first, second = (command_of(["train", "deck.toml", "directory=refused", f"seed={seed}"], ranks=1) for seed in (3, 4))
+        first, second = (command_of(["train", "deck.toml", "directory=differing", f"seed={seed}"], ranks=1) for seed in (3, 4))
         done = Running(first + [":"] + second[1:], self.folder, environment_with(1)).wait()
         self.assertNotEqual(done.status, 0)
         self.assertIn("the deck must be the same on every rank: rank 0 has \"seed = 3\", rank 1 has \"seed = 4\"", done.err)
-        self.assertFalse((self.folder / "refused").exists())
+        self.assertFalse((self.folder / "differing").exists())
 
     def test_relative_paths_are_relative_to_the_deck(self):
         self.cheri("train", self.folder / "deck.toml", folder=self.new_folder())
