@@ -17,12 +17,15 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--in-window", spec->shape.in_window)->capture_default_str();
   command->add_option("--out-window", spec->shape.out_window)->capture_default_str();
   command->add_option("--groups", spec->shape.signal_groups, "channels of each signal group")->capture_default_str();
-  command->add_option("--batch", spec->batch_size)->capture_default_str();
-  command->add_option("--slices", spec->gradient_slices, "gradient slices of the batch")->capture_default_str();
+  command->add_option("--batch", spec->batch_size)->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--slices", spec->gradient_slices, "gradient slices of the batch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--seconds", spec->seconds, "on each measurement")->capture_default_str();
   command->footer("Example:  OMP_NUM_THREADS=2 cheri bench --batch 16");
   command->callback([spec, &action] {
     action = [spec](const parallel::Communicator& communicator) {
+      spec->shape.check();
       nlohmann::ordered_json json;
       json["machine"] = machine_text(communicator);
       json["backend"] = Device::name();

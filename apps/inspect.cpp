@@ -38,10 +38,15 @@ void print_text(const nlohmann::ordered_json& json, int indent) {
   }
 }
 
+std::string describe(const std::string& path) {
+  if (train::is_checkpoint(path)) return train::inspect_checkpoint(path);
+  return train::is_predictions(path) ? train::inspect_predictions(path) : data::inspect_file(path);
+}
+
 }   // namespace
 
 void add_inspect(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("inspect", "what is in a tracks, examples, checkpoint or model file");
+  CLI::App* command = app.add_subcommand("inspect", "what is in a tracks, examples, checkpoint, model or predictions file");
   const auto options = std::make_shared<InspectOptions>();
   command->add_option("file", options->file, "any file of Cheri, or a run's directory (its newest checkpoint)")->required();
   command->add_option("--deck", options->deck, "also the loci that each split of this deck keeps and drops, and why");
@@ -50,9 +55,7 @@ void add_inspect(CLI::App& app, Action& action) {
   command->callback([options, &action] {
     action = [options](const parallel::Communicator& communicator) {
       if (!communicator.root()) return 0;
-      const std::string text =
-          train::is_checkpoint(options->file) ? train::inspect_checkpoint(options->file) : data::inspect_file(options->file);
-      auto json = nlohmann::ordered_json::parse(text);
+      auto json = nlohmann::ordered_json::parse(describe(options->file));
       if (!options->deck.empty())
         json["splits"] = nlohmann::ordered_json::parse(train::inspect_splits(options->deck, options->file));
       if (options->json) fmt::print("{}\n", json.dump(2));

@@ -1,6 +1,7 @@
 // cheri: trains and runs Cherimoya models. Parses the command line, calls the subcommand, and is the one place where errors
 // are printed: once, with the rank, and then every rank ends.
 #include "cheri/base/check.hpp"
+#include "cheri/base/nearest.hpp"
 #include "cheri/base/types.hpp"
 #include "command.hpp"
 
@@ -10,9 +11,12 @@
 #include <spdlog/spdlog.h>
 #include <Kokkos_Core.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <unistd.h>
 
@@ -29,6 +33,19 @@ std::string mpi_text() {
   return version.substr(0, version.find_first_of(",\n"));
 }
 
+/// CLI11 only says that a subcommand is required.
+void require_known_subcommand(const CLI::App& app, int argc, char** argv) {
+  const std::string given = argc > 1 ? argv[1] : "";
+  if (given.empty() || given.front() == '-') return;
+  std::vector<std::string> known;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    known.push_back(command->get_name());
+  }
+  if (std::find(known.begin(), known.end(), given) != known.end()) return;
+  throw CLI::ValidationError("there is no subcommand \"" + given + "\"; did you mean \"" + nearest_word(given, known) +
+                             "\"? There are " + join_words(known));
+}
+
 int run(const parallel::Communicator& communicator, int argc, char** argv) {
   CLI::App app("Trains and runs Cherimoya models: base-resolution genomic signal from DNA.", "cheri");
   app.set_version_flag("--version", version_text());
@@ -40,6 +57,7 @@ int run(const parallel::Communicator& communicator, int argc, char** argv) {
     add(app, action);
   }
   try {
+    require_known_subcommand(app, argc, argv);
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (!communicator.root()) return error.get_exit_code() == 0 ? 0 : 2;

@@ -15,6 +15,16 @@ struct PredictOptions {
   std::string model, split = "test", regions, out, bigwig, data;
 };
 
+/// Regions without a prediction are said: a file with fewer loci than lines would go unnoticed.
+void note_left_out(const PredictOptions& options, const data::LociReport& report) {
+  if (options.regions.empty()) return;
+  if (report.other_chromosome > 0)
+    spdlog::warn("{}: {} regions left out, on chromosomes that the data do not have", options.regions,
+                 report.other_chromosome);
+  if (report.beyond_chromosome > 0)
+    spdlog::warn("{}: {} regions left out, too near to the end of a chromosome", options.regions, report.beyond_chromosome);
+}
+
 int run_predict(const parallel::Communicator& communicator, const PredictOptions& options) {
   const train::Checkpoint checkpoint = train::read_checkpoint(train::model_path(options.model));
   train::TrainConfig config = train::parse_config(checkpoint.config, options.model);
@@ -22,6 +32,7 @@ int run_predict(const parallel::Communicator& communicator, const PredictOptions
   const data::ExampleSet examples =
       options.regions.empty() ? data::read_examples(config.data, {train::chromosomes_of(config, options.split), 0, false})
                               : data::read_regions(config.data, options.regions);
+  note_left_out(options, examples.peaks_report);
   const train::Predictions predictions = train::predict(communicator, checkpoint, examples);
   if (!communicator.root()) return 0;
   train::write_predictions(options.out, predictions, examples, command_line());

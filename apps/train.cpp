@@ -39,31 +39,41 @@ void import_if_missing(const parallel::Communicator& communicator, const train::
   communicator.barrier();
 }
 
+/// A run's best model so far stands beside its checkpoints. Where a run goes on in another directory, it is taken along.
+void take_best_along(const train::Checkpoint& checkpoint, const fs::path& path, const train::TrainConfig& config) {
+  const fs::path best = fs::path(config.directory) / "best.h5";
+  if (checkpoint.state.best_epoch < 0 || fs::exists(best)) return;
+  fs::path run = fs::absolute(path).parent_path();
+  if (run.filename() == "checkpoints") run = run.parent_path();
+  const fs::path source = run / "best.h5";
+  CHERI_REQUIRE_INPUT(fs::exists(source), path.string() << " goes on after its best epoch, and the model of that epoch, "
+                                                        << source.string() << ", is not there: put it back, or begin anew");
+  train::write_checkpoint(best.string(), train::read_checkpoint(source.string()));
+}
+
 /// The checkpoint to go on from, by --resume auto, never, or a path.
-std::optional<train::Checkpoint> find_checkpoint(const TrainOptions& options, const train::TrainConfig& config) {
+train::Found find_checkpoint(const TrainOptions& options, const train::TrainConfig& config) {
   if (options.resume == "never") {
     CHERI_REQUIRE_INPUT(train::list_checkpoints(config.directory).empty(),
                         config.directory << " already holds a run: remove it, choose another directory=..., or resume it");
     return {};
   }
-  std::optional<train::Checkpoint> checkpoint;
+  train::Found found;
   if (options.resume == "auto") {
-    train::Found found = train::newest_checkpoint(config.directory);
+    found = train::newest_checkpoint(config.directory);
     for (const std::string& skipped : found.skipped) spdlog::warn("skipped {}", skipped);
-    checkpoint = std::move(found.checkpoint);
-    if (checkpoint) spdlog::info("going on from {}", found.path);
   } else {
-    checkpoint = train::read_checkpoint(options.resume);
-    spdlog::info("going on from {}", options.resume);
+    found = {train::read_checkpoint(options.resume), options.resume, {}};
   }
-  if (!checkpoint) return {};
-  const auto changed = train::differences(train::parse_config(checkpoint->config, "the checkpoint's deck"), config);
+  if (!found.checkpoint) return {};
+  spdlog::info("going on from {}", found.path);
+  const auto changed = train::differences(train::parse_config(found.checkpoint->config, "the checkpoint's deck"), config);
   std::string list;
   for (const std::string& line : changed) list += "\n  " + line;
   CHERI_REQUIRE_INPUT(changed.empty(), "the deck is not the one of the run in "
                                            << config.directory << ":" << list
                                            << "\nTrain into another directory, or put these back");
-  return checkpoint;
+  return found;
 }
 
 /// Progress of the steps, with the last validation's profile and count Pearson.
@@ -113,14 +123,16 @@ int run_train(const parallel::Communicator& communicator, const TrainOptions& op
                           << " gradient slices: use a number of ranks that divides training.gradient_slices");
   const parallel::StopSignals signals;
   import_if_missing(communicator, config);
-  const std::optional<train::Checkpoint> from = find_checkpoint(options, config);
+  const train::Found from = find_checkpoint(options, config);
   if (communicator.root()) {
     fs::create_directories(config.directory);
+    if (from.checkpoint) take_best_along(*from.checkpoint, from.path, config);
     write_text_file((fs::path(config.directory) / "deck.toml").string(), train::to_toml(config));
   }
 
   Progress progress(config.log_seconds);
-  train::Trainer trainer(communicator, signals, config, train::read_splits(config), from, make_observer(progress, config));
+  train::Trainer trainer(communicator, signals, config, train::read_splits(config), from.checkpoint,
+                         make_observer(progress, config));
   spdlog::info("{}: {} parameters, {} steps an epoch, {} steps in all, {:.0f} MB a rank", config.name,
                nn::ParameterTable(trainer.shape()).size(), trainer.steps_per_epoch(), trainer.total_steps(),
                static_cast<double>(trainer.bytes()) / 1e6);

@@ -361,10 +361,18 @@ ExampleSet read_examples(const DataSpec& spec, const Selection& selection) {
 ExampleSet read_regions(const DataSpec& spec, const std::string& bed_path) {
   const TracksFile file(spec.path);
   Candidates candidates;
-  candidates.loci = read_bed(bed_path, file.chromosomes()).loci;
+  const BedFile bed = read_bed(bed_path, file.chromosomes());
+  candidates.loci = bed.loci;
   for (const Locus& locus : candidates.loci) candidates.centres.push_back(locus.centre(spec.summits));
   ExampleSet examples = empty_set(file.chromosomes(), file.tracks(), spec.windows, 0);
   take_loci(examples, candidates, LocusKind::peak, file.chromosomes(), {});
+  for (const auto& [name, count] : bed.elsewhere) examples.peaks_report.other_chromosome += count;
+  const LociReport& report = examples.peaks_report;
+  CHERI_REQUIRE_INPUT(report.kept > 0, bed_path << ": none of its " << report.other_chromosome + report.beyond_chromosome
+                                                << " regions can be predicted: " << report.other_chromosome
+                                                << " lie on chromosomes that " << spec.path << " does not have, "
+                                                << report.beyond_chromosome << " too near to an end for a window of "
+                                                << spec.windows.in_window << " bp");
   fill_records(examples, file);
   return examples;
 }

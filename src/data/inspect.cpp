@@ -4,6 +4,8 @@
 #include "cheri/data/examples.hpp"
 #include "cheri/data/tracks.hpp"
 
+#include <array>
+
 #include <nlohmann/json.hpp>
 
 namespace cheri::data {
@@ -42,17 +44,39 @@ Json inspect_tracks(const TracksFile& file) {
   return json;
 }
 
+Json inspect_datasets(const Hdf5File& file, const std::vector<std::string>& names) {
+  Json json;
+  for (const std::string& name : names) {
+    if (file.exists(name))
+      json.push_back({{"name", name}, {"type", name_of(file.type(name))}, {"extents", file.extents(name)}});
+  }
+  return json;
+}
+
+/// Examples on each chromosome, where the file names them.
+Json inspect_example_loci(const Hdf5File& file, std::uint64_t n) {
+  std::vector<std::string> names = {""};
+  std::vector<std::int32_t> chromosomes(n, 0);
+  std::vector<std::uint8_t> kinds(n, static_cast<std::uint8_t>(LocusKind::peak));
+  if (file.exists("/chromosomes/name")) names = file.read_strings("/chromosomes/name");
+  if (file.exists("/loci/chrom")) chromosomes = file.read<std::int32_t>("/loci/chrom");
+  if (file.exists("/loci/kind")) kinds = file.read<std::uint8_t>("/loci/kind");
+  std::vector<std::array<std::int64_t, 2>> counts(names.size());
+  for (std::size_t i = 0; i < chromosomes.size(); ++i) ++counts.at(static_cast<std::size_t>(chromosomes[i])).at(kinds.at(i));
+  Json json;
+  for (std::size_t c = 0; c < names.size(); ++c)
+    json.push_back({{"chromosome", names[c]}, {"peaks", counts[c][0]}, {"negatives", counts[c][1]}});
+  return json;
+}
+
 Json inspect_examples(const Hdf5File& file) {
   Json json;
   for (const char* window : {"in_window", "out_window", "max_jitter"}) {
     if (file.has_attribute("/", window)) json[window] = file.attribute<std::int64_t>("/", window);
   }
   for (const Track& track : read_tracks(file.path())) json["tracks"].push_back(as_json(track));
-  for (const char* dataset : {"/sequence", "/signal", "/control"}) {
-    if (file.exists(dataset))
-      json["datasets"].push_back(
-          {{"name", dataset}, {"type", name_of(file.type(dataset))}, {"extents", file.extents(dataset)}});
-  }
+  json["datasets"] = inspect_datasets(file, {"/sequence", "/signal", "/control"});
+  json["loci"] = inspect_example_loci(file, file.extents("/sequence")[0]);
   return json;
 }
 

@@ -1,5 +1,6 @@
 #include "cheri/train/benchmark.hpp"
 
+#include "cheri/base/check.hpp"
 #include "cheri/base/random.hpp"
 #include "cheri/train/trainer.hpp"
 #include "nn/kernels/pack.hpp"
@@ -14,8 +15,9 @@ namespace {
 
 using nn::Pack;
 
-/// Median time of a repetition in seconds, over at least `seconds` and three repetitions, after one to warm up.
-double median_seconds(double seconds, const std::function<void()>& work) {
+/// Median time of a repetition in seconds, over at least `seconds` and three repetitions, after one to warm up. Work that
+/// ranks do together is repeated by all as often.
+double median_seconds(double seconds, const std::function<void()>& work, const parallel::Communicator* together = nullptr) {
   using Clock = std::chrono::steady_clock;
   const auto timed = [&] {
     const auto begun = Clock::now();
@@ -25,7 +27,11 @@ double median_seconds(double seconds, const std::function<void()>& work) {
   };
   timed();
   std::vector<double> times;
-  for (double total = 0; total < seconds || times.size() < 3; total += times.back()) times.push_back(timed());
+  for (double total = 0; total < seconds || times.size() < 3;) {
+    times.push_back(timed());
+    total += times.back();
+    if (together != nullptr) total = together->max(total);
+  }
   std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
   return times[times.size() / 2];
 }
@@ -176,6 +182,9 @@ std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec) {
 }
 
 std::vector<Measurement> measure_parts(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
+  CHERI_REQUIRE_INPUT(spec.batch_size % spec.gradient_slices == 0 && spec.gradient_slices % communicator.size() == 0,
+                      "a batch of " << spec.batch_size << " cannot be cut into " << spec.gradient_slices
+                                    << " gradient slices of one size, shared by " << communicator.size() << " ranks");
   std::vector<Measurement> results = measure_block(spec);
   const int n = spec.batch_size;
   const data::Dataset<Device> dataset(random_examples(spec.shape, n, jitter));
@@ -189,7 +198,8 @@ std::vector<Measurement> measure_parts(const parallel::Communicator& communicato
   BenchmarkTrainer trainer(communicator, spec);
   constexpr int at_once = has_separate_device ? 16 : 1;   // as a run does
   trainer.steps(at_once);
-  const double step = median_seconds(spec.seconds, [&] { trainer.steps(at_once); }) / at_once;
+  const auto steps = [&] { trainer.steps(at_once); };
+  const double step = median_seconds(spec.seconds, steps, &communicator) / at_once;
   results.push_back(measurement("training step", step, 3 * forward_flops(spec.shape) * n, 0, n));
 
   nn::Model<float, Device> model(spec.shape, n, 1, nn::Model<float, Device>::Mode::inference);

@@ -3,6 +3,7 @@
 #include "cheri/base/check.hpp"
 #include "cheri/train/checkpoint.hpp"
 #include "cheri/train/deck.hpp"
+#include "cheri/train/predictions.hpp"
 
 #include <array>
 #include <filesystem>
@@ -62,6 +63,32 @@ std::string inspect_checkpoint(const std::string& path) {
   json["best_metric"] = state.best_metric;
   json["best_epoch"] = state.best_epoch;
   json["digest"] = state_digest(state);
+  return json.dump();
+}
+
+bool is_predictions(const std::string& path) {
+  const data::Hdf5File file(path, data::Hdf5File::Access::read);
+  return file.has_attribute("/", "format") && file.attribute<std::string>("/", "format") == predictions_format;
+}
+
+std::string inspect_predictions(const std::string& path) {
+  const data::Hdf5File file(path, data::Hdf5File::Access::read);
+  data::require_format(file, predictions_format, predictions_format_version);
+  Json json{{"file", path}, {"format", predictions_format}};
+  json["program"] = file.attribute<std::string>("/", "program");
+  json["made_by"] = file.attribute<std::string>("/", "made_by");
+  json["tracks"] = file.read_strings("/tracks/name");
+  for (const char* name : {"/logits", "/log_counts"}) {
+    json["datasets"].push_back({{"name", name}, {"type", name_of(file.type(name))}, {"extents", file.extents(name)}});
+  }
+  const std::vector<std::string> chromosomes = file.read_strings("/chromosomes/name");
+  std::vector<std::int64_t> loci(chromosomes.size(), 0);
+  for (const auto chromosome : file.read<std::int32_t>("/loci/chrom")) {
+    CHERI_REQUIRE_INPUT(chromosome >= 0 && static_cast<std::size_t>(chromosome) < loci.size(),
+                        path << ": /loci/chrom holds " << chromosome << ", and there are " << loci.size() << " chromosomes");
+    ++loci[static_cast<std::size_t>(chromosome)];
+  }
+  for (std::size_t c = 0; c < loci.size(); ++c) json["loci"].push_back({{"chromosome", chromosomes[c]}, {"loci", loci[c]}});
   return json.dump();
 }
 

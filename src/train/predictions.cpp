@@ -40,10 +40,7 @@ std::vector<float> chromosome_values(const data::ExampleSet& examples, const std
 Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint,
                     const data::ExampleSet& examples) {
   const nn::ModelShape& shape = checkpoint.shape;
-  CHERI_REQUIRE_INPUT(examples.signal_groups() == shape.signal_groups && examples.n_controls() == shape.n_controls,
-                      "the data's tracks are not those the model was trained on: "
-                          << examples.n_signals() << " signals and " << examples.n_controls() << " controls for "
-                          << shape.n_tracks() << " and " << shape.n_controls);
+  require_tracks_of(shape, examples);
   const Device exec;
   const data::Dataset<Device> dataset(examples);
   nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity);
@@ -79,7 +76,7 @@ void write_predictions(const std::string& path, const Predictions& predictions, 
     if (!track.control) tracks.push_back(track.name);
   }
   data::Hdf5File file(path, data::Hdf5File::Access::create);
-  data::set_format(file, "cheri-predictions", 1, made_by);
+  data::set_format(file, predictions_format, predictions_format_version, made_by);
   file.write("/logits", predictions.logits, {n, tracks.size(), static_cast<std::uint64_t>(predictions.window)});
   file.write("/log_counts", predictions.log_counts, {n, predictions.signal_groups.size()});
   file.write("/loci/chrom", chromosomes);

@@ -57,6 +57,14 @@ std::vector<std::string> locus_names(const data::ExampleSet& examples) {
   return names;
 }
 
+void require_tracks_of(const nn::ModelShape& shape, const data::ExampleSet& examples) {
+  CHERI_REQUIRE_INPUT(examples.signal_groups() == shape.signal_groups && examples.n_controls() == shape.n_controls,
+                      "the data's tracks are not those the model was trained on: "
+                          << examples.n_signals() << " signals in " << examples.signal_groups().size() << " groups and "
+                          << examples.n_controls() << " controls for " << shape.n_tracks() << " in " << shape.n_groups()
+                          << " and " << shape.n_controls);
+}
+
 nn::Model<float, Device> inference_model(const Device& exec, const Checkpoint& checkpoint, int capacity) {
   nn::Model<float, Device> model(checkpoint.shape, capacity, 1, nn::Model<float, Device>::Mode::inference);
   const View<float*, Device> parameters("cheri::train::parameters", checkpoint.state.ema.size());
@@ -96,6 +104,7 @@ std::vector<std::string> chromosomes_of(const TrainConfig& config, const std::st
 Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfig& config, const Checkpoint& checkpoint,
                     const std::string& split) {
   const data::ExampleSet examples = data::read_examples(config.data, {chromosomes_of(config, split), 0, false});
+  require_tracks_of(checkpoint.shape, examples);
   const data::Dataset<Device> dataset(examples);
   const Device exec;
   nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity);

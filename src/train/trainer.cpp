@@ -405,12 +405,19 @@ Checkpoint Trainer::checkpoint() const {
           state()};
 }
 
+/// A state that has overflowed is not worth going on from: the checkpoints before it are.
 void Trainer::save_checkpoint() {
   m_saved = seconds_now();
   if (!m_communicator->root()) return;
+  const Checkpoint now = checkpoint();
+  const auto is_finite = [](float value) { return std::isfinite(value); };
+  if (!std::all_of(now.state.parameters.begin(), now.state.parameters.end(), is_finite)) {
+    throw Error("the parameters are no numbers any more after step " + std::to_string(m_state.step) +
+                ": lower the learning rates; the checkpoints before are in " + m_config.directory);
+  }
   const std::string path = checkpoint_path(m_config.directory, m_state.step);
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-  write_checkpoint(path, checkpoint());
+  write_checkpoint(path, now);
   prune_checkpoints(m_config.directory, m_config.checkpoint.keep);
 }
 

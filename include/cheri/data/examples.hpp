@@ -65,7 +65,7 @@ struct Selection {
 ExampleSet read_examples(const DataSpec& spec, const Selection& selection);
 
 /// One example a line of a BED file, all as peaks, without jitter, from a tracks file; those without room for the windows
-/// are left out and counted in peaks_report.
+/// and those on other chromosomes are left out and counted in peaks_report. Throws InputError if none is left.
 ExampleSet read_regions(const DataSpec& spec, const std::string& bed_path);
 
 /// The tracks of a tracks or examples file, signals first.

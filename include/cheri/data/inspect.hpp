@@ -5,8 +5,8 @@
 
 namespace cheri::data {
 
-/// Format, what made it, chromosomes, tracks with element type and total, loci sets with counts, windows. Throws InputError
-/// for what is neither.
+/// Format, what made it, chromosomes, tracks with element type and total, loci with counts, windows. Throws InputError for
+/// what is neither.
 std::string inspect_file(const std::string& path);
 
 }   // namespace cheri::data

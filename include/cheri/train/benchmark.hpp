@@ -43,7 +43,7 @@ data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_pea
 std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec);
 
 /// Block forward, block forward and backward, batch gather, training step, inference; random data. The training step is that
-/// of all ranks together, the rest of one.
+/// of all ranks together, the rest of one. Throws InputError if the slices do not divide the batch, or the ranks the slices.
 std::vector<Measurement> measure_parts(const parallel::Communicator& communicator, const BenchmarkSpec& spec);
 
 StepProfile profile_step(const parallel::Communicator& communicator, const BenchmarkSpec& spec);

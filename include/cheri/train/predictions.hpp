@@ -10,6 +10,9 @@
 
 namespace cheri::train {
 
+inline constexpr const char* predictions_format = "cheri-predictions";
+inline constexpr int predictions_format_version = 1;
+
 /// Of n examples, in their order: logits (n, T, W), log-counts (n, G).
 struct Predictions {
   std::vector<int> signal_groups;

@@ -32,6 +32,9 @@ std::vector<std::string> chromosomes_of(const TrainConfig& config, const std::st
 /// chrom:start-end of the output window of every example.
 std::vector<std::string> locus_names(const data::ExampleSet& examples);
 
+/// Throws InputError unless a model predicts the signals of the examples, in their groups, from their controls.
+void require_tracks_of(const nn::ModelShape& shape, const data::ExampleSet& examples);
+
 /// The model of a checkpoint for inference: the moving average of its parameters.
 nn::Model<float, Device> inference_model(const Device& exec, const Checkpoint& checkpoint, int capacity);
 

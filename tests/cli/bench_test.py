@@ -1,0 +1,51 @@
+"""cheri bench: JSON with the machine, its ceilings and the parts of a training step."""
+import json
+
+from program import CheriTest, main
+
+TINY = ["--filters", 8, "--layers", 2, "--in-window", 200, "--out-window", 100, "--batch", 8, "--seconds", 0.05]
+
+
+class BenchTest(CheriTest):
+    def check(self, found, ranks, threads):
+        self.assertEqual(set(found), {"machine", "backend", "ranks", "threads", "filters", "layers", "in_window", "out_window",
+                                      "batch", "ceilings", "parts"})
+        self.assertEqual([found[key] for key in ("ranks", "threads", "filters", "layers", "in_window", "out_window", "batch")],
+                         [ranks, threads, 8, 2, 200, 100, 8])
+        self.assertIn("Kokkos", found["machine"])
+        self.assertEqual([measured["what"] for measured in found["ceilings"]], ["peak", "copy"])
+        self.assertEqual([measured["what"] for measured in found["parts"]],
+                         ["block forward", "block forward and backward", "batch gather", "training step", "inference"])
+        for measured in found["ceilings"] + found["parts"]:
+            self.assertEqual(set(measured), {"what", "ms", "gflops", "gigabytes_per_second", "examples_per_second"})
+        self.assertGreater(found["ceilings"][0]["gflops"], 0)
+        self.assertGreater(found["ceilings"][1]["gigabytes_per_second"], 0)
+        for measured in found["parts"]:
+            self.assertGreater(measured["ms"], 0)
+            self.assertGreater(measured["examples_per_second"], 0)
+            if measured["what"] != "batch gather":
+                self.assertGreater(measured["gflops"], 0)
+
+    def test_alone(self):
+        self.check(json.loads(self.cheri("bench", *TINY, threads=2).out), ranks=1, threads=2)
+
+    def test_two_ranks(self):
+        self.check(json.loads(self.cheri("bench", *TINY, ranks=2).out), ranks=2, threads=1)
+
+    def test_several_groups(self):
+        found = json.loads(self.cheri("bench", *TINY, "--groups", 2, 1).out)
+        self.assertEqual(found["batch"], 8)
+
+    def test_impossible_shapes(self):
+        self.fails("bench", "--in-window", 99, "--out-window", 100, saying=["in_window", "99"])
+        self.fails("bench", "--in-window", 201, "--out-window", 100, saying=["in_window", "201"])
+        self.fails("bench", *TINY, "--slices", 3, saying=["a batch of 8 cannot be cut into 3 gradient slices"])
+        self.fails("bench", *TINY, ranks=3, saying=["8 gradient slices of one size, shared by 3 ranks"])
+        self.fails("bench", "--filters", "many", saying=["--filters", "many"])
+        folder = self.new_folder()
+        self.cheri("bench", *TINY, folder=folder)
+        self.assertEqual(list(folder.iterdir()), [])
+
+
+if __name__ == "__main__":
+    main()
