@@ -60,11 +60,10 @@ TYPED_TEST(Determinism, RowsDoNotDependOnTheSlicesOfAPass) {
 
 #ifdef KOKKOS_ENABLE_OPENMP
 TEST(DeterminismOfThreads, RowsDoNotDependOnThem) {
-  if (Host().concurrency() == 1) GTEST_SKIP() << "one thread: nothing to compare with; set OMP_NUM_THREADS";
   const auto one = rows_of_passes(n_examples, Host(1));
-  for (int threads = 2; threads <= Host().concurrency(); ++threads) {
+  for (const int threads : {2, 3, 5}) {
     const Host exec(threads);
-    ASSERT_EQ(exec.concurrency(), threads);
+    ASSERT_EQ(exec.impl_thread_pool_size(), threads);   // concurrency() is that of the default instance
     EXPECT_TRUE(same_bits(rows_of_passes(n_examples, exec), one)) << threads << " threads";
   }
 }
