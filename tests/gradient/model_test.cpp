@@ -124,28 +124,6 @@ TYPED_TEST(ModelGradient, TheRowEndsWithTheLosses) {
   EXPECT_NEAR(mixed, reference_loss(c.shape, parameters, input, output, {}), 1e-9 * std::abs(mixed));
 }
 
-// The bits of a slice do not depend on which other slices a pass holds.
-TYPED_TEST(ModelGradient, ASliceIsTheSameAlone) {
-  const ModelShape shape = small_shape(17, 3, {1, 2}, 2, 160, 90);
-  ModelCase<float, TypeParam> together(shape, 4, 2);
-  ModelCase<float, TypeParam> alone(shape, 2, 2);
-  const auto second = std::make_pair(2, 4);
-  Kokkos::deep_copy(alone.codes, Kokkos::subview(together.codes, second, Kokkos::ALL));
-  Kokkos::deep_copy(alone.control, Kokkos::subview(together.control, second, Kokkos::ALL, Kokkos::ALL));
-  Kokkos::deep_copy(alone.signal, Kokkos::subview(together.signal, second, Kokkos::ALL, Kokkos::ALL));
-  Kokkos::deep_copy(alone.parameters, together.parameters);
-  together.backward();
-  alone.forward();
-  nn::group_counts<float, TypeParam>(alone.exec, alone.loss, alone.signal, shape.signal_groups);
-  nn::mixture_loss<float, TypeParam>(alone.exec, {alone.rows, 2}, alone.model.table().size(), alone.output.logits_NTW,
-                                     alone.output.log_counts_NG, alone.signal, alone.loss, alone.parameters,
-                                     alone.mean_counts, shape.signal_groups, {}, 4);
-  alone.model.backward(alone.exec, alone.rows, alone.output, {alone.codes, alone.control});
-  alone.exec.fence("test");
-  const auto all = values(together.rows), one = values(alone.rows);
-  EXPECT_TRUE(std::equal(one.begin(), one.end(), all.begin() + static_cast<std::ptrdiff_t>(one.size())));
-}
-
 // Planted faults that the tolerances above must catch: a head that looks one base to the side, weights of another layer.
 TYPED_TEST(ModelGradient, PlantedFaultsAreCaught) {
   const Named& c = cases()[3];

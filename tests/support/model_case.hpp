@@ -3,7 +3,7 @@
 
 #include "cheri/nn/loss.hpp"
 #include "cheri/nn/model.hpp"
-#include "support/arrays.hpp"
+#include "support/op_cases.hpp"
 #include "support/reference_model.hpp"
 
 namespace cheri::testing {
@@ -39,14 +39,16 @@ struct ModelCase {
     exec.fence("test");
   }
 
-  /// Forward, losses, backward: rows hold the gradients of the slices, output those of the predictions.
-  void backward(const nn::LossMixture& mixture = {}) {
+  /// Forward, losses, backward: rows hold the gradients of the slices, output those of the predictions. The mean over
+  /// `global_batch` examples; 0: those of the case.
+  void backward(const nn::LossMixture& mixture = {}, int global_batch = 0) {
     forward();
     nn::group_counts<T, Exec>(exec, loss, signal, shape.signal_groups);
     exec.fence("test");
     average_counts();
     nn::mixture_loss<T, Exec>(exec, {rows, slice_size}, model.table().size(), output.logits_NTW, output.log_counts_NG,
-                              signal, loss, parameters, mean_counts, shape.signal_groups, mixture, n);
+                              signal, loss, parameters, mean_counts, shape.signal_groups, mixture,
+                              global_batch > 0 ? global_batch : n);
     model.backward(exec, rows, output, {codes, control});
     exec.fence("test");
   }
@@ -60,14 +62,7 @@ struct ModelCase {
 
   /// The sum over slices, for one parameter.
   [[nodiscard]] std::vector<double> gradient(const nn::Parameter& parameter) const {
-    const auto all = values(rows);
-    std::vector<double> sum(static_cast<std::size_t>(parameter.size), 0);
-    for (std::size_t s = 0; s < rows.extent(0); ++s) {
-      for (std::size_t i = 0; i < sum.size(); ++i) {
-        sum[i] += all[s * rows.extent(1) + static_cast<std::size_t>(parameter.offset) + i];
-      }
-    }
-    return sum;
+    return sum_of_slices<T, Exec>(rows, parameter);
   }
 
   [[nodiscard]] ReferenceInput reference_input() const {
@@ -87,17 +82,5 @@ struct ModelCase {
   Arena<Exec> arena;
   nn::LossBuffers<T, Exec> loss;
 };
-
-inline nn::ModelShape small_shape(int channels, int layers, std::vector<int> groups, int controls, int in_window,
-                                  int out_window) {
-  nn::ModelShape shape;
-  shape.n_filters = channels;
-  shape.n_layers = layers;
-  shape.signal_groups = std::move(groups);
-  shape.n_controls = controls;
-  shape.in_window = in_window;
-  shape.out_window = out_window;
-  return shape;
-}
 
 }   // namespace cheri::testing

@@ -19,8 +19,10 @@ struct Reader {
 
 double gelu(double h) { return 0.5 * h * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (h + 0.044715 * h * h * h))); }
 
-/// One example: features (L, C) after the stem.
-Values stem(const Reader& p, const double* bases) {
+}   // namespace
+
+Values reference_stem(const nn::ModelShape& shape, const Values& parameters, const double* bases) {
+  const Reader p{shape, nn::ParameterTable(shape), parameters};
   const int length = p.shape.in_window, channels = p.shape.n_filters;
   Values out(static_cast<std::size_t>(length * channels));
   const double *weight = p.at("iconv.weight"), *bias = p.at("iconv.bias");
@@ -39,7 +41,8 @@ Values stem(const Reader& p, const double* bases) {
   return out;
 }
 
-Values block(const Reader& p, int layer, const Values& x) {
+Values reference_block(const nn::ModelShape& shape, const Values& parameters, int layer, const Values& x) {
+  const Reader p{shape, nn::ParameterTable(shape), parameters};
   const int length = p.shape.in_window, channels = p.shape.n_filters, hidden = p.shape.hidden();
   const int dilation = 1 << layer;
   const std::string name = "blocks." + std::to_string(layer) + ".";
@@ -75,7 +78,9 @@ Values block(const Reader& p, int layer, const Values& x) {
   return out;
 }
 
-void heads(const Reader& p, const Values& x, const double* control, double* logits, double* log_counts) {
+void reference_heads(const nn::ModelShape& shape, const Values& parameters, const Values& x, const double* control,
+                     double* logits, double* log_counts) {
+  const Reader p{shape, nn::ParameterTable(shape), parameters};
   const int length = p.shape.in_window, channels = p.shape.n_filters, window = p.shape.out_window;
   const int controls = p.shape.n_controls, trim = p.shape.trimming();
   const double *weight = p.at("fconv.weight"), *bias = p.at("fconv.bias");
@@ -111,8 +116,6 @@ void heads(const Reader& p, const Values& x, const double* control, double* logi
   }
 }
 
-}   // namespace
-
 Values one_hot(const Values& codes, int n, int length) {
   Values bases(static_cast<std::size_t>(n * 4 * length), 0);
   for (int i = 0; i < n; ++i) {
@@ -125,15 +128,14 @@ Values one_hot(const Values& codes, int n, int length) {
 }
 
 ReferenceOutput reference_forward(const nn::ModelShape& shape, const Values& parameters, const ReferenceInput& input) {
-  const Reader p{shape, nn::ParameterTable(shape), parameters};
   const int tracks = shape.n_tracks(), groups = shape.n_groups();
   ReferenceOutput output{Values(static_cast<std::size_t>(input.n * tracks * shape.out_window)),
                          Values(static_cast<std::size_t>(input.n * groups))};
   for (int i = 0; i < input.n; ++i) {
-    Values x = stem(p, input.bases.data() + i * 4 * shape.in_window);
-    for (int layer = 0; layer < shape.n_layers; ++layer) x = block(p, layer, x);
-    heads(p, x, input.control.data() + i * shape.n_controls * shape.in_window,
-          output.logits.data() + i * tracks * shape.out_window, output.log_counts.data() + i * groups);
+    Values x = reference_stem(shape, parameters, input.bases.data() + i * 4 * shape.in_window);
+    for (int layer = 0; layer < shape.n_layers; ++layer) x = reference_block(shape, parameters, layer, x);
+    reference_heads(shape, parameters, x, input.control.data() + i * shape.n_controls * shape.in_window,
+                    output.logits.data() + i * tracks * shape.out_window, output.log_counts.data() + i * groups);
   }
   return output;
 }

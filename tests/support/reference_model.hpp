@@ -25,6 +25,13 @@ struct ReferenceOutput {
 /// (N,4,L) one-hot from codes (N,L); code 4 is a zero column.
 std::vector<double> one_hot(const std::vector<double>& codes, int n, int length);
 
+// One example of each op; features are (L,C).
+std::vector<double> reference_stem(const nn::ModelShape& shape, const std::vector<double>& parameters, const double* bases);
+std::vector<double> reference_block(const nn::ModelShape& shape, const std::vector<double>& parameters, int layer,
+                                    const std::vector<double>& x);
+void reference_heads(const nn::ModelShape& shape, const std::vector<double>& parameters, const std::vector<double>& x,
+                     const double* control, double* logits, double* log_counts);
+
 ReferenceOutput reference_forward(const nn::ModelShape& shape, const std::vector<double>& parameters,
                                   const ReferenceInput& input);
 

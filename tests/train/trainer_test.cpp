@@ -4,7 +4,7 @@
 #include "cheri/base/check.hpp"
 #include "cheri/train/benchmark.hpp"
 #include "support/model_case.hpp"
-#include "support/scratch.hpp"
+#include "support/shared_folder.hpp"
 
 #include <gtest/gtest.h>
 
@@ -17,6 +17,7 @@
 namespace cheri::train {
 namespace {
 
+using cheri::testing::shared_folder;
 using parallel::Communicator;
 using parallel::StopSignals;
 
@@ -37,16 +38,6 @@ TrainConfig small_config(const std::string& directory) {
 
 Splits small_splits(const TrainConfig& config) {
   return {random_examples(config.model, 24, config.data.windows.max_jitter), random_examples(config.model, 11, 0)};
-}
-
-/// A folder that all ranks share: rank 0's process number is in its name.
-std::string shared_folder(const Communicator& communicator, const std::string& name) {
-  std::string folder = std::filesystem::temp_directory_path() / ("cheri-" + name + "-" + std::to_string(getpid()));
-  communicator.broadcast(folder);
-  if (communicator.root()) std::filesystem::remove_all(folder);
-  communicator.barrier();
-  std::filesystem::create_directories(folder);
-  return folder;
 }
 
 TEST(Trainer, BitsDoNotDependOnTheRanks) {

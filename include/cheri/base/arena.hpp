@@ -5,6 +5,7 @@
 #include "cheri/base/types.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace cheri {
@@ -18,7 +19,11 @@ class Arena {
  public:
   Arena() = default;
   Arena(const std::string& label, std::size_t bytes)
-      : m_memory(Kokkos::view_alloc(label, Kokkos::WithoutInitializing), bytes) {}
+      : m_memory(Kokkos::view_alloc(label, Kokkos::WithoutInitializing), bytes + alignment - 1), m_size(bytes) {
+    // Kokkos aligns to less.
+    const std::size_t beyond = reinterpret_cast<std::uintptr_t>(m_memory.data()) % alignment;
+    m_first = m_memory.data() + (alignment - beyond) % alignment;
+  }
 
   /// A View of the given extents, 256-byte aligned, not initialised; throws Error if the arena is too small.
   template <class ViewType, class... Extents>
@@ -26,11 +31,10 @@ class Arena {
     const std::size_t size = ViewType::shmem_size(static_cast<std::size_t>(extents)...);
     const std::size_t begin = (m_used + alignment - 1) / alignment * alignment;
     m_used = begin + size;
-    if (m_memory.data() == nullptr) return ViewType(nullptr, static_cast<std::size_t>(extents)...);
-    CHERI_REQUIRE(m_used <= m_memory.size(),
-                  "arena too small for " << label << ": needs " << m_used << " bytes of " << m_memory.size());
+    if (m_first == nullptr) return ViewType(nullptr, static_cast<std::size_t>(extents)...);
+    CHERI_REQUIRE(m_used <= m_size, "arena too small for " << label << ": needs " << m_used << " bytes of " << m_size);
     using Pointer = typename ViewType::pointer_type;
-    return ViewType(reinterpret_cast<Pointer>(m_memory.data() + begin), static_cast<std::size_t>(extents)...);
+    return ViewType(reinterpret_cast<Pointer>(m_first + begin), static_cast<std::size_t>(extents)...);
   }
 
   [[nodiscard]] std::size_t bytes() const { return m_used; }
@@ -38,6 +42,8 @@ class Arena {
  private:
   static constexpr std::size_t alignment = 256;
   View<std::byte*, Exec> m_memory;
+  std::byte* m_first = nullptr;   ///< the first aligned byte; null where the arena only measures
+  std::size_t m_size = 0;
   std::size_t m_used = 0;
 };
 

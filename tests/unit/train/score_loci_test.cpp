@@ -116,6 +116,33 @@ TYPED_TEST(ScoreLoci, ObservedIsTheLogCountOfTheGroup) {
               {std::log(27.0), std::log(15.0), std::log(23.0), std::log(15.0), std::log(30.0), std::log(9.0)});
 }
 
+/// What is tolerated above, in units of which the values differ where both are numbers.
+double largest_excess(const std::vector<double>& values, const std::vector<double>& expected) {
+  double largest = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double allowed = 1e-13 * std::max(1.0, std::abs(expected[i]));
+    if (std::isfinite(expected[i])) largest = std::max(largest, std::abs(values[i] - expected[i]) / allowed);
+  }
+  return largest;
+}
+
+// Must fail: channels grouped otherwise, and logits one position to the side.
+TYPED_TEST(ScoreLoci, PlantedFaultsAreCaught) {
+  const auto right = example<TypeParam>(), regrouped = example<TypeParam>(), shifted = example<TypeParam>();
+  score(right);
+  score_loci<TypeParam>(TypeParam(), regrouped.scores, regrouped.output, regrouped.signal_NTW, {1, 2});
+  TypeParam().fence("cheri::tests::score");
+  fill(shifted.output.logits_NTW, [](std::size_t n, std::size_t t, std::size_t i) {
+    return static_cast<double>((7 * n + 5 * t + 3 * (i + 1)) % 11) * 0.25 - 1.0;
+  });
+  score(shifted);
+  EXPECT_GT(largest_excess(values_of(regrouped.scores.profile_mnll_NG), values_of(right.scores.profile_mnll_NG)), 1e6);
+  EXPECT_GT(largest_excess(values_of(regrouped.scores.log_counts_NG), values_of(right.scores.log_counts_NG)), 1e6);
+  EXPECT_GT(largest_excess(values_of(shifted.scores.profile_pearson_NT), values_of(right.scores.profile_pearson_NT)), 1e6);
+  EXPECT_GT(largest_excess(values_of(shifted.scores.profile_jsd_NT), values_of(right.scores.profile_jsd_NT)), 1e6);
+  EXPECT_GT(largest_excess(values_of(shifted.scores.profile_mnll_NG), values_of(right.scores.profile_mnll_NG)), 1e6);
+}
+
 TYPED_TEST(ScoreLoci, SurvivesExtremeLogits) {
   const auto c = example<TypeParam>();
   fill(c.output.logits_NTW, [](std::size_t, std::size_t, std::size_t i) { return i == 3 ? 1e30 : -1e30; });
