@@ -151,9 +151,13 @@ struct Library {
     return normal<View<float*, Exec>>(static_cast<std::uint64_t>(100 + step), 0.1, table.size());
   }
 
-  void step(std::int64_t t, bool frozen = false) {
-    optimiser.update(exec, state, gradient(t), learning_rates(config, schedule, t), t, frozen);
-    optimiser.update_ema(exec, state);
+  void step(std::int64_t t, bool frozen = false) { step(gradient(t), step_constants(config, schedule, t), frozen); }
+
+  void step(const View<float*, Exec>& gradient_P, const StepConstants& of_step, bool frozen) {
+    const View<StepConstants*, Exec> constants("constants", 1);
+    Kokkos::deep_copy(constants, HostView<const StepConstants*>(&of_step, 1));
+    optimiser.update(exec, state, gradient_P, constants, frozen);
+    optimiser.update_ema(exec, state, constants);
     exec.fence("test");
   }
 
@@ -266,8 +270,9 @@ TYPED_TEST(OptimiserTest, NoGradientOnlyDecays) {
   Library<TypeParam> library(shape_of(2), config_of_all());
   const auto before = values(library.state.values);
   const View<float*, TypeParam> none("none", before.size());
-  library.optimiser.update(library.exec, library.state, none, {0.5, 0.5, 0.5}, 0, false);
-  library.exec.fence("test");
+  StepConstants constants = step_constants(library.config, schedule, 0);
+  constants.rates = {0.5, 0.5, 0.5};
+  library.step(none, constants, false);
   const auto after = values(library.state.values);
   for (const nn::Parameter& p : library.table.parameters()) {
     const double decay = p.optimiser == nn::Optimiser::muon ? 0.03 : p.optimiser == nn::Optimiser::adamw ? 0.1 : 0.2;
@@ -275,6 +280,20 @@ TYPED_TEST(OptimiserTest, NoGradientOnlyDecays) {
       ASSERT_NEAR(after[i], before[i] * (1 - 0.5 * decay), 1e-7) << p.name;
     }
   }
+}
+
+TYPED_TEST(OptimiserTest, ASkippedStepLeavesEverythingAsItIs) {
+  Library<TypeParam> library(shape_of(2), config_of_all());
+  library.step(0);
+  const auto state = [&] {
+    return std::array{values(library.state.values), values(library.state.ema), values(library.state.moment1),
+                      values(library.state.moment2)};
+  };
+  const auto before = state();
+  StepConstants constants = step_constants(library.config, schedule, 1);
+  constants.skip = true;
+  library.step(library.gradient(1), constants, false);
+  EXPECT_EQ(state(), before);
 }
 
 TYPED_TEST(OptimiserTest, AModelWithoutBlocksHasNoMatrices) {
