@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cheri/train/config.hpp"
+#include "deck_entries.hpp"
 
 #include <cstdint>
 #include <limits>
@@ -11,18 +12,6 @@
 #include <vector>
 
 namespace cheri::train::deck {
-
-/// A value of a deck, in whatever language it was written.
-struct Value {
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<Value>> data;
-};
-
-/// `key` as the user wrote it, with sections joined by dots; `where` is "deck.toml:14" or "command line".
-struct Entry {
-  std::string key;
-  Value value;
-  std::string where;
-};
 
 // What a key's value is kept in. Paths are strings which are resolved against a folder.
 struct PathMember {

@@ -1,10 +1,14 @@
 // The two languages of decks, read into entries. The parsing libraries stay behind this header.
 #pragma once
 
-#include "deck_keys.hpp"
+#include "deck_entries.hpp"
 
 #include <string>
 #include <vector>
+
+namespace cheri::train {
+struct TrainConfig;
+}
 
 namespace cheri::train::deck {
 

@@ -1,5 +1,6 @@
 // The JSON of the public package's `fit` command. Its keys are those of the deck's table that have a public name, and a few
 // that have no counterpart.
+#include "deck_keys.hpp"
 #include "deck_languages.hpp"
 
 #include "cheri/base/check.hpp"

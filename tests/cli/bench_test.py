@@ -9,7 +9,8 @@ TINY = ["--filters", 8, "--layers", 2, "--in-window", 200, "--out-window", 100, 
 class BenchTest(CheriTest):
     def check(self, found, ranks, threads):
         self.assertEqual(set(found), {"machine", "backend", "ranks", "threads", "filters", "layers", "in_window", "out_window",
-                                      "batch", "ceilings", "parts"})
+                                      "batch", "ceilings", "parts", "training_step"})
+        self.assertIn("cheri::nn::block_forward", [kernel["label"] for kernel in found["training_step"]["kernels"]])
         self.assertEqual([found[key] for key in ("ranks", "threads", "filters", "layers", "in_window", "out_window", "batch")],
                          [ranks, threads, 8, 2, 200, 100, 8])
         self.assertIn("Kokkos", found["machine"])
