@@ -17,6 +17,7 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--in-window", spec->shape.in_window)->capture_default_str();
   command->add_option("--out-window", spec->shape.out_window)->capture_default_str();
   command->add_option("--groups", spec->shape.signal_groups, "channels of each signal group")->capture_default_str();
+  command->add_option("--precision", spec->precision, "auto, fp32, tf32 or bf16; on a GPU")->capture_default_str();
   command->add_option("--batch", spec->batch_size)->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--slices", spec->gradient_slices, "gradient slices of the batch")
       ->check(CLI::PositiveNumber)
@@ -31,6 +32,7 @@ void add_bench(CLI::App& app, Action& action) {
       json["backend"] = Device::name();
       json["ranks"] = communicator.size();
       json["threads"] = Host().concurrency();
+      json["precision"] = spec->precision;
       json["filters"] = spec->shape.n_filters;
       json["layers"] = spec->shape.n_layers;
       json["in_window"] = spec->shape.in_window;

@@ -33,7 +33,7 @@ int run_predict(const parallel::Communicator& communicator, const PredictOptions
       options.regions.empty() ? data::read_examples(config.data, {train::chromosomes_of(config, options.split), 0, false})
                               : data::read_regions(config.data, options.regions);
   note_left_out(options, examples.peaks_report);
-  const train::Predictions predictions = train::predict(communicator, checkpoint, examples);
+  const train::Predictions predictions = train::predict(communicator, checkpoint, examples, config.precision_wanted());
   if (!communicator.root()) return 0;
   train::write_predictions(options.out, predictions, examples, command_line());
   spdlog::info("wrote {}: {} loci", options.out, examples.size());

@@ -7,6 +7,13 @@ if(NOT Kokkos_FOUND)
   message(FATAL_ERROR "No Kokkos here: export CHERI_KOKKOS=$(jobs/setup.sh openmp) and configure again in a fresh folder, "
     "or name a Kokkos of your own with CHERI_KOKKOS or -DKokkos_ROOT=...")
 endif()
+if(Kokkos_ENABLE_CUDA)
+  enable_language(CUDA)
+  if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)   # CMake 3.25 does not know that nvcc has it
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  endif()
+endif()
 find_package(KokkosKernels 4.5 QUIET CONFIG)
 find_package(MPI 3.0 REQUIRED COMPONENTS C)
 find_package(HDF5 1.10 REQUIRED COMPONENTS C)

@@ -17,9 +17,9 @@ endfunction()
 # Flags of our own sources only: warnings, and the sanitizers where asked for.
 add_library(cheri_flags INTERFACE)
 if(Kokkos_ENABLE_CUDA)
-  # nvcc's generated code trips the host compiler's warnings, and its consteval the checks of fmt 9.
+  # nvcc's generated code trips the host compiler's warnings; and fmt 9 takes nvcc for one that has no constexpr.
   target_compile_options(cheri_flags INTERFACE -Wno-parentheses -Wno-restrict)
-  target_compile_definitions(cheri_flags INTERFACE FMT_CONSTEVAL=)
+  target_compile_definitions(cheri_flags INTERFACE FMT_USE_CONSTEXPR=1)
 else()
   # gcc 12 sees the undefined operands of its own AVX-512 intrinsics as uninitialised, and overlaps in std::string's operator+.
   target_compile_options(cheri_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow

@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 CHERI_KOKKOS=$(jobs/setup.sh openmp)
 export CHERI_KOKKOS
 cmake --preset openmp > /dev/null
-cmake --build --preset openmp
+cmake --build --preset openmp --target cheri
 
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_PROC_BIND=false
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(( ($(nproc) + 1) / 2 ))}

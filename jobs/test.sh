@@ -21,7 +21,7 @@ check_format() { find include src apps tests cmake -name '*.[ch]pp' -print0 | xa
 
 # The sources of rooms and programs, with the flags that they are built with; headers are seen through them.
 check_source() {
-  sed -n "s|^ *\"file\": \"\($PWD/\(src\|apps\)/.*\)\".*|\1|p" $build/compile_commands.json |
+  sed -n "s,^ *\"file\": \"\($PWD/\(src\|apps\)/.*\)\".*,\1,p" $build/compile_commands.json |
     xargs -d '\n' -n 1 -P "$jobs" clang-tidy -p $build --quiet 2> >(grep -v 'warnings\? generated' >&2)
 }
 

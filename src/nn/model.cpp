@@ -1,6 +1,7 @@
 #include "cheri/nn/model.hpp"
 
 #include "cheri/base/check.hpp"
+#include "nn/kernels/engine.hpp"
 
 namespace cheri::nn {
 namespace {
@@ -10,14 +11,22 @@ auto first_examples(const ViewType& view, int n) {
   return Kokkos::subview(view, std::make_pair(0, n), Kokkos::ALL, Kokkos::ALL);
 }
 
+/// Whether an engine may serve: it computes in float on the device.
+template <class T, class Exec>
+inline constexpr bool may_have_engine = std::is_same_v<T, float>&& std::is_same_v<Exec, Engine::Exec>;
+
 }   // namespace
 
 template <class T, class Exec>
-Model<T, Exec>::Model(const ModelShape& shape, int capacity, int slice_size, Mode mode)
-    : m_shape(shape), m_table(shape), m_capacity(capacity), m_slice_size(slice_size), m_mode(mode) {
+Model<T, Exec>::Model(const ModelShape& shape, int capacity, int slice_size, Mode mode, Precision precision)
+    : m_shape(shape), m_table(shape), m_capacity(capacity), m_slice_size(slice_size), m_mode(mode), m_precision(precision) {
   CHERI_REQUIRE(capacity >= 1 && slice_size >= 1, "capacity " << capacity << ", slice_size " << slice_size);
   CHERI_REQUIRE(mode == Mode::inference || capacity % slice_size == 0,
                 "capacity " << capacity << " must be whole slices of " << slice_size);
+  if constexpr (may_have_engine<T, Exec>) {
+    m_engine = make_engine(shape, m_table, capacity, slice_size, mode == Mode::training, precision);
+    if (m_engine) return;
+  }
   Arena<Exec> measure;
   lay_out(measure);
   m_arena = Arena<Exec>("cheri::nn::Model", measure.bytes());
@@ -51,6 +60,11 @@ void Model<T, Exec>::lay_out(Arena<Exec>& arena) {
 }
 
 template <class T, class Exec>
+std::size_t Model<T, Exec>::bytes() const {
+  return m_engine ? m_engine->bytes() : m_arena.bytes();
+}
+
+template <class T, class Exec>
 View<T***, Exec> Model<T, Exec>::features(int layer, int n) const {
   return first_examples(m_features[static_cast<std::size_t>(layer) % m_features.size()], n);
 }
@@ -65,6 +79,10 @@ template <class T, class Exec>
 void Model<T, Exec>::load(const Exec& exec, const View<const T*, Exec>& parameters_P) {
   CHERI_REQUIRE(static_cast<std::int64_t>(parameters_P.extent(0)) == m_table.size(),
                 "the model has " << m_table.size() << " parameters, the buffer " << parameters_P.extent(0));
+  m_parameters = parameters_P;
+  if constexpr (may_have_engine<T, Exec>) {
+    if (m_engine) return m_engine->load(exec, parameters_P);
+  }
   m_stem.load(exec, parameters_P, m_shape);
   for (auto& block : m_blocks) block.load(exec, parameters_P, m_shape);
   m_heads.load(exec, parameters_P, m_shape);
@@ -76,6 +94,9 @@ void Model<T, Exec>::forward(const Exec& exec, const ModelOutput<T, Exec>& outpu
   CHERI_REQUIRE(n <= m_capacity, n << " examples for a model of capacity " << m_capacity);
   CHERI_REQUIRE(static_cast<int>(input.codes_NL.extent(1)) == m_shape.in_window,
                 "sequences of " << input.codes_NL.extent(1) << " bp for in_window = " << m_shape.in_window);
+  if constexpr (may_have_engine<T, Exec>) {
+    if (m_engine) return m_engine->forward(exec, output.logits_NTW, output.log_counts_NG, input.codes_NL);
+  }
   stem_forward<T, Exec>(exec, features(0, n), input.codes_NL, m_stem);
   for (int i = 0; i < m_shape.n_layers; ++i) {
     block_forward<T, Exec>(exec, features(i + 1, n), statistics(i, n), features(i, n), m_blocks[static_cast<std::size_t>(i)],
@@ -91,6 +112,11 @@ void Model<T, Exec>::backward(const Exec& exec, const View<T**, Exec>& gradient_
   const int n = static_cast<int>(input.codes_NL.extent(0));
   CHERI_REQUIRE(m_mode == Mode::training, "the model was made for inference");
   CHERI_REQUIRE(n % m_slice_size == 0, n << " examples are not whole slices of " << m_slice_size);
+  if constexpr (may_have_engine<T, Exec>) {
+    if (m_engine) {
+      return m_engine->backward(exec, gradient_SP, d_output.logits_NTW, d_output.log_counts_NG, input.codes_NL);
+    }
+  }
   const GradientRows<T, Exec> gradient{gradient_SP, m_slice_size};
   const auto d_features = first_examples(m_d_features, n);
   profile_head_backward<T, Exec>(exec, gradient, d_features, d_output.logits_NTW, features(m_shape.n_layers, n),
@@ -106,6 +132,7 @@ void Model<T, Exec>::backward(const Exec& exec, const View<T**, Exec>& gradient_
 template <class T, class Exec>
 void Model<T, Exec>::input_gradient(const Exec& exec, const View<T***, Exec>& d_input_N4L,
                                     const ModelInput<T, Exec>& input) {
+  CHERI_REQUIRE(!m_engine, "gradients at the input are computed in fp32 alone, not in " << name_of(m_precision));
   const int n = static_cast<int>(input.codes_NL.extent(0));
   stem_input_gradient<T, Exec>(exec, d_input_N4L, first_examples(m_d_features, n), input.codes_NL, m_stem);
 }

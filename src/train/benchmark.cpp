@@ -129,6 +129,7 @@ class BenchmarkTrainer {
   static TrainConfig config_of(const BenchmarkSpec& spec) {
     TrainConfig config;
     config.model = spec.shape;
+    config.precision = spec.precision;
     config.batch_size = spec.batch_size;
     config.gradient_slices = spec.gradient_slices;
     config.data.windows = {spec.shape.in_window, spec.shape.out_window, jitter};
@@ -202,7 +203,9 @@ std::vector<Measurement> measure_parts(const parallel::Communicator& communicato
   const double step = median_seconds(spec.seconds, steps, &communicator) / at_once;
   results.push_back(measurement("training step", step, 3 * forward_flops(spec.shape) * n, 0, n));
 
-  nn::Model<float, Device> model(spec.shape, n, 1, nn::Model<float, Device>::Mode::inference);
+  TrainConfig config;
+  config.precision = spec.precision;
+  nn::Model<float, Device> model(spec.shape, n, 1, nn::Model<float, Device>::Mode::inference, config.precision_wanted());
   const View<float*, Device> parameters("cheri::train::parameters", static_cast<std::size_t>(model.table().size()));
   Kokkos::deep_copy(parameters, nn::initial_parameters(model.table(), 0));
   model.load(Device(), parameters);

@@ -89,12 +89,19 @@ int TrainConfig::slices() const {
   return slices;
 }
 
+nn::Precision TrainConfig::precision_wanted() const {
+  if (precision == "fp32") return nn::Precision::fp32;
+  return precision == "bf16" ? nn::Precision::bf16 : nn::Precision::tf32;
+}
+
 void TrainConfig::check() const {
   deck::check_ranges(*this);
   CHERI_REQUIRE_INPUT(!name.empty(), "name is empty, and must be a title for the run");
   CHERI_REQUIRE_INPUT(!data.path.empty(), "data.file is missing: the tracks or examples file to learn from");
   CHERI_REQUIRE_INPUT(!data.peaks.empty(), "data.peaks is empty, and must name a set of loci");
   model.check();
+  CHERI_REQUIRE_INPUT(precision == "auto" || precision == "fp32" || precision == "tf32" || precision == "bf16",
+                      "training.precision is \"" << precision << "\", and must be auto, fp32, tf32 or bf16");
   check_splits(*this);
   CHERI_REQUIRE_INPUT(batch_size % slices() == 0, "training.gradient_slices is "
                                                       << gradient_slices

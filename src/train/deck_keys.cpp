@@ -86,6 +86,8 @@ std::vector<Key> make_keys() {
       {"model.residual_scale", "residual_scale", parameters, [](C& c) -> Member { return &c.model.residual_scale; },
        "weight of a block's MLP in its output", {0, 1000}},
 
+      {"training.precision", "", parameters, [](C& c) -> Member { return &c.precision; },
+       "of a GPU's arithmetic: auto (tf32), fp32, tf32 or bf16; cores compute in fp32, as does a GPU for a model that only the portable kernels serve"},
       {"training.batch_size", "batch_size", parameters, [](C& c) -> Member { return &c.batch_size; },
        "examples of a step, over all ranks", {1, 1 << 20}},
       {"training.gradient_slices", "", parameters, [](C& c) -> Member { return &c.gradient_slices; },

@@ -114,7 +114,7 @@ void apply_entry(TrainConfig& config, const Entry& entry, std::vector<std::strin
     const auto* type = std::get_if<std::string>(&entry.value.data);
     CHERI_REQUIRE_INPUT(type != nullptr && (*type == "float32" || *type == "bfloat16"),
                         entry.where << ": dtype is " << describe(entry.value) << ", and must be float32 or bfloat16");
-    if (*type == "bfloat16") note("is bfloat16; float32 is used");
+    config.precision = *type == "bfloat16" ? "bf16" : "auto";
     return;
   }
   const Key* key = find_fit_key(entry.key);

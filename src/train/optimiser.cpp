@@ -1,5 +1,8 @@
 #include "cheri/train/optimiser.hpp"
 
+#if defined(KOKKOS_ENABLE_CUDA)
+#include "nn/kernels/hopper/muon.hpp"
+#endif
 #include "nn/kernels/tile_product.hpp"
 #include "nn/kernels/tiles.hpp"
 
@@ -174,6 +177,35 @@ struct MuonUpdate {
   }
 };
 
+/// Kernels for one kind of device in the place of MuonUpdate; false where there are none.
+template <class Exec>
+struct FastMuon {
+  static std::size_t workspace_size(int, int, int) { return 0; }
+  static bool update(const Exec&, const MuonUpdate<Exec>&) { return false; }
+};
+
+#if defined(KOKKOS_ENABLE_CUDA)
+template <>
+struct FastMuon<Kokkos::Cuda> {
+  static nn::hopper::MuonShape shape(int matrices, int rows, int columns) { return {matrices, rows, columns}; }
+
+  /// Floats a matrix.
+  static std::size_t workspace_size(int matrices, int rows, int columns) {
+    const auto bytes = nn::hopper::muon_scratch_size(shape(matrices, rows, columns));
+    return bytes / sizeof(float) / static_cast<std::size_t>(matrices) + 1;
+  }
+
+  static bool update(const Kokkos::Cuda& exec, const MuonUpdate<Kokkos::Cuda>& muon) {
+    const auto matrices = shape(static_cast<int>(muon.matrices.extent(0)), muon.rows, muon.columns);
+    if (!nn::hopper::muon_serves(matrices)) return false;
+    const StepConstants* const constants = muon.constants.data();
+    nn::hopper::muon_update(exec.cuda_stream(), muon.values.data(), muon.direction.data(), muon.matrices.data(),
+                            &constants->rates.muon, &constants->skip, muon.weight_decay, matrices, muon.workspace.data());
+    return true;
+  }
+};
+#endif
+
 }   // namespace
 
 LearningRates learning_rates(const OptimiserConfig& config, const Schedule& schedule, std::int64_t step) {
@@ -236,8 +268,10 @@ void Optimiser<Exec>::lay_out(Arena<Exec>& arena, const nn::ParameterTable& tabl
   m_kind = arena.template take<View<std::uint8_t*, Exec>>("kind", size);
   m_direction = arena.template take<View<float*, Exec>>("direction", size);
   m_matrices = arena.template take<View<std::int64_t**, Exec>>("matrices", n_matrices, std::size_t{3});
-  m_workspace = arena.template take<View<float**, Exec>>("newton_schulz", n_matrices,
-                                                         MuonUpdate<Exec>::workspace_size(m_rows, m_columns));
+  const std::size_t fast =
+      n_matrices == 0 ? 0 : FastMuon<Exec>::workspace_size(static_cast<int>(n_matrices), m_rows, m_columns);
+  m_workspace = arena.template take<View<float**, Exec>>(
+      "newton_schulz", n_matrices, std::max(fast, MuonUpdate<Exec>::workspace_size(m_rows, m_columns)));
 }
 
 template <class Exec>
@@ -273,6 +307,7 @@ void Optimiser<Exec>::update(const Exec& exec, const Parameters<Exec>& parameter
   if (m_matrices.extent(0) == 0) return;
   const MuonUpdate<Exec> muon{parameters.values, m_direction, m_matrices, m_workspace,
                               constants,         m_rows,      m_columns,  m_config.muon_weight_decay};
+  if (FastMuon<Exec>::update(exec, muon)) return;
   Kokkos::parallel_for("cheri::train::update_matrices", nn::team_policy(exec, static_cast<int>(m_matrices.extent(0))), muon);
 }
 

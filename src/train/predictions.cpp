@@ -38,12 +38,12 @@ std::vector<float> chromosome_values(const data::ExampleSet& examples, const std
 }   // namespace
 
 Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint,
-                    const data::ExampleSet& examples) {
+                    const data::ExampleSet& examples, nn::Precision precision) {
   const nn::ModelShape& shape = checkpoint.shape;
   require_tracks_of(shape, examples);
   const Device exec;
   const data::Dataset<Device> dataset(examples);
-  nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity);
+  nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity, precision);
   Predictor predictor(shape, examples, dataset, capacity);
   Predictions predictions{shape.signal_groups, shape.out_window, {}, {}};
   const auto append = [](std::vector<float>& values, const auto& view) {

@@ -65,8 +65,9 @@ void require_tracks_of(const nn::ModelShape& shape, const data::ExampleSet& exam
                           << " and " << shape.n_controls);
 }
 
-nn::Model<float, Device> inference_model(const Device& exec, const Checkpoint& checkpoint, int capacity) {
-  nn::Model<float, Device> model(checkpoint.shape, capacity, 1, nn::Model<float, Device>::Mode::inference);
+nn::Model<float, Device> inference_model(const Device& exec, const Checkpoint& checkpoint, int capacity,
+                                         nn::Precision precision) {
+  nn::Model<float, Device> model(checkpoint.shape, capacity, 1, nn::Model<float, Device>::Mode::inference, precision);
   const View<float*, Device> parameters("cheri::train::parameters", checkpoint.state.ema.size());
   Kokkos::deep_copy(parameters, HostView<const float*>(checkpoint.state.ema.data(), checkpoint.state.ema.size()));
   model.load(exec, parameters);
@@ -107,7 +108,7 @@ Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfi
   require_tracks_of(checkpoint.shape, examples);
   const data::Dataset<Device> dataset(examples);
   const Device exec;
-  nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity);
+  nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity, config.precision_wanted());
   Predictor predictor(checkpoint.shape, examples, dataset, capacity);
 
   Evaluation evaluation;

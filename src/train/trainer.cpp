@@ -76,6 +76,32 @@ void to_device(const To& view, const std::vector<float>& values, const char* nam
   Kokkos::deep_copy(view, HostView<const float*>(values.data(), values.size()));
 }
 
+// ---- kernels -----------------------------------------------------------------------------------------------------------
+
+/// mean(g) = the sum of counts(n, g) / batch, in the order of n.
+void mean_in_order(const Device& exec, const View<double*, Device>& mean_G, const View<const double**, Device>& counts_NG,
+                   double batch) {
+  Kokkos::parallel_for(
+      "cheri::train::mean_in_order", Kokkos::RangePolicy<Device>(exec, 0, mean_G.extent(0)),
+      KOKKOS_LAMBDA(const std::size_t g) {
+        double total = 0;
+        for (std::size_t n = 0; n < counts_NG.extent(0); ++n) total += counts_NG(n, g) / batch;
+        mean_G(g) = total;
+      });
+}
+
+/// The flags into the first of this rank's rows of gradients, zeros into the others.
+void write_flags(const Device& exec, const View<float**, Device>& rows_SQ, std::int64_t at,
+                 const View<const float*, Device>& flags) {
+  Kokkos::parallel_for(
+      "cheri::train::write_flags", Kokkos::RangePolicy<Device>(exec, 0, rows_SQ.extent(0)),
+      KOKKOS_LAMBDA(const std::size_t s) {
+        for (std::size_t i = 0; i < flags.extent(0); ++i) {
+          rows_SQ(s, at + static_cast<std::int64_t>(i)) = s == 0 ? flags(i) : 0.0f;
+        }
+      });
+}
+
 }   // namespace
 
 Splits read_splits(const TrainConfig& config) {
@@ -98,7 +124,7 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
       m_local_slices(m_slices / communicator.size()),
       m_pass_slices(slices_of_pass(shape_of(config, m_training), m_local_slices, m_slice_size)),
       m_model(shape_of(config, m_training), m_pass_slices * m_slice_size, m_slice_size,
-              nn::Model<float, Device>::Mode::training),
+              nn::Model<float, Device>::Mode::training, config.precision_wanted()),
       m_optimiser(m_model.table(), config.optimiser),
       m_reducer(communicator, m_slices, m_model.table().size() + 2 * m_model.shape().n_groups() + Record::n_flags),
       m_predictor(m_model.shape(), m_validation, m_validation_data, m_model.capacity()),
@@ -178,7 +204,7 @@ void Trainer::step() {
     forward_pass();
     backward_pass(pass);
   }
-  add_flags();
+  write_flags(m_exec, m_rows_SQ, m_row_length - Record::n_flags, m_flags);
   m_reducer.sum(m_exec, m_total_Q, m_rows_SQ);
   m_record.add(m_exec, m_total_Q, m_losses_at, m_parameters.values, mixture(), m_plan.constants());
   m_optimiser.update(m_exec, m_parameters, m_total_Q, m_plan.constants(), m_state.loss_weights_frozen);
@@ -208,7 +234,7 @@ nn::LossMixture Trainer::mixture() const { return {m_config.loss_weights, !m_sta
 /// order.
 void Trainer::average_counts() {
   if (!m_config.loss_weights) return;
-  const int groups = m_model.shape().n_groups(), capacity = m_model.capacity();
+  const int capacity = m_model.capacity();
   for (int pass = 0; pass < m_local_slices / m_pass_slices; ++pass) {
     gather_pass(pass);
     nn::group_counts<float, Device>(m_exec, m_loss, m_batch.signal_NTW, m_model.shape().signal_groups);
@@ -216,15 +242,7 @@ void Trainer::average_counts() {
     Kokkos::deep_copy(m_exec, rows, m_loss.counts_NG);
   }
   if (m_communicator->size() > 1) return average_counts_of_ranks();
-  const auto counts = m_counts_NG;
-  const auto mean = m_mean_counts_G;
-  const double batch = m_config.batch_size;
-  Kokkos::parallel_for(
-      "cheri::train::average_counts", Kokkos::RangePolicy<Device>(m_exec, 0, groups), KOKKOS_LAMBDA(const int g) {
-        double total = 0;
-        for (std::size_t n = 0; n < counts.extent(0); ++n) total += counts(n, g) / batch;
-        mean(g) = total;
-      });
+  mean_in_order(m_exec, m_mean_counts_G, m_counts_NG, m_config.batch_size);
 }
 
 void Trainer::average_counts_of_ranks() {
@@ -268,17 +286,6 @@ void Trainer::raise_flags(std::int64_t n) {
   m_flags_host(Record::stop_flag) = m_signals->requested() ? 1.0f : 0.0f;
   m_flags_host(Record::save_flag) = due ? 1.0f : 0.0f;
   Kokkos::deep_copy(m_exec, m_flags, m_flags_host);
-}
-
-/// The flags into the first of this rank's rows of gradients.
-void Trainer::add_flags() {
-  const auto rows = m_rows_SQ;
-  const auto flags = m_flags;
-  const std::int64_t at = m_row_length - Record::n_flags;
-  Kokkos::parallel_for(
-      "cheri::train::add_flags", Kokkos::RangePolicy<Device>(m_exec, 0, m_local_slices), KOKKOS_LAMBDA(const int s) {
-        for (int i = 0; i < Record::n_flags; ++i) rows(s, at + i) = s == 0 ? flags(i) : 0.0f;
-      });
 }
 
 /// The parameters are still those before the step: they are saved before the run ends.

@@ -8,7 +8,7 @@ TINY = ["--filters", 8, "--layers", 2, "--in-window", 200, "--out-window", 100, 
 
 class BenchTest(CheriTest):
     def check(self, found, ranks, threads):
-        self.assertEqual(set(found), {"machine", "backend", "ranks", "threads", "filters", "layers", "in_window", "out_window",
+        self.assertEqual(set(found), {"machine", "backend", "ranks", "threads", "precision", "filters", "layers", "in_window", "out_window",
                                       "batch", "ceilings", "parts", "training_step"})
         self.assertIn("cheri::nn::block_forward", [kernel["label"] for kernel in found["training_step"]["kernels"]])
         self.assertEqual([found[key] for key in ("ranks", "threads", "filters", "layers", "in_window", "out_window", "batch")],

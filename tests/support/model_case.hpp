@@ -12,8 +12,12 @@ template <class T, class Exec>
 struct ModelCase {
   using Model = nn::Model<T, Exec>;
 
-  ModelCase(const nn::ModelShape& model_shape, int n_examples, int size_of_slice)
-      : shape(model_shape), n(n_examples), slice_size(size_of_slice), model(shape, n, slice_size, Model::Mode::training) {
+  ModelCase(const nn::ModelShape& model_shape, int n_examples, int size_of_slice,
+            nn::Precision precision = nn::Precision::fp32)
+      : shape(model_shape),
+        n(n_examples),
+        slice_size(size_of_slice),
+        model(shape, n, slice_size, Model::Mode::training, precision) {
     const int tracks = shape.n_tracks(), groups = shape.n_groups(), window = shape.out_window, length = shape.in_window;
     parameters = normal<View<T*, Exec>>(1, 0.2, model.table().size());
     const auto head = Kokkos::subview(parameters, std::make_pair(0, 2 * groups));

@@ -105,7 +105,7 @@ TEST(Trainer, StoppedAndResumedIsUninterrupted) {
     }
     world.barrier();
     if (world.broadcast(std::int64_t{outcome == Outcome::finished}) == 1) {
-      EXPECT_GT(turn, 5);
+      EXPECT_GT(turn, 2);   // an epoch a turn at the most, however many steps a device is given at once
       EXPECT_EQ(state_digest(read_checkpoint(config.directory + "/final.h5").state), expected);
       return;
     }

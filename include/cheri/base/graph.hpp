@@ -15,7 +15,7 @@ class Graph {
  public:
   /// Enqueues what `launch` enqueues on exec. `launch` itself is called the first time (so that what is taken once is
   /// taken), and on CUDA the second time, to be captured; from then on its kernels are replayed with the arguments that they
-  /// had. It must not wait, nor read on the host what its kernels write.
+  /// had. It must not wait, nor read on the host what its kernels write. While a profiling tool listens nothing is captured.
   void run(const Exec& exec, const std::function<void()>& launch);
 
   /// The next run() calls `launch` again: some argument of its kernels has changed.

@@ -4,8 +4,10 @@
 
 #include "cheri/base/arena.hpp"
 #include "cheri/nn/ops.hpp"
+#include "cheri/nn/precision.hpp"
 #include "cheri/nn/shape.hpp"
 
+#include <memory>
 #include <vector>
 
 namespace cheri::nn {
@@ -24,6 +26,8 @@ struct ModelOutput {
   View<T**, Exec> log_counts_NG;
 };
 
+class Engine;   // src/nn/kernels/engine.hpp
+
 /// A model for at most `capacity` examples a pass, in slices of `slice_size` examples. With `training` it keeps what the
 /// backward pass needs: each block's input and two statistics an example. All memory is taken in the constructor.
 template <class T, class Exec>
@@ -31,14 +35,17 @@ class Model {
  public:
   enum class Mode { inference, training };
 
-  Model(const ModelShape& shape, int capacity, int slice_size, Mode mode);
+  /// Where no kernels serve the shape in the precision that is asked for, it is fp32: precision() says so.
+  Model(const ModelShape& shape, int capacity, int slice_size, Mode mode, Precision precision = Precision::fp32);
 
   [[nodiscard]] const ModelShape& shape() const { return m_shape; }
   [[nodiscard]] const ParameterTable& table() const { return m_table; }
   [[nodiscard]] int capacity() const { return m_capacity; }
-  [[nodiscard]] std::size_t bytes() const { return m_arena.bytes(); }
+  [[nodiscard]] Precision precision() const { return m_engine ? m_precision : Precision::fp32; }
+  [[nodiscard]] std::size_t bytes() const;
 
-  /// Reads the flat parameters and packs the weights into tile order; once after every change of them.
+  /// Packs the weights into tile order; once after every change of the parameters, some of which are read where they are: a
+  /// managed View is kept alive.
   void load(const Exec& exec, const View<const T*, Exec>& parameters_P);
 
   /// N = input.codes_NL.extent(0) <= capacity.
@@ -49,7 +56,7 @@ class Model {
   void backward(const Exec& exec, const View<T**, Exec>& gradient_SP, const ModelOutput<T, Exec>& d_output,
                 const ModelInput<T, Exec>& input);
 
-  /// Once after backward: d_input(n, b, l), the gradient with respect to a one-hot input (N,4,L).
+  /// In fp32 alone, once after backward: d_input(n, b, l), the gradient with respect to a one-hot input (N,4,L).
   void input_gradient(const Exec& exec, const View<T***, Exec>& d_input_N4L, const ModelInput<T, Exec>& input);
 
  private:
@@ -62,7 +69,10 @@ class Model {
   int m_capacity;
   int m_slice_size;
   Mode m_mode;
+  Precision m_precision;
+  std::shared_ptr<Engine> m_engine;   ///< does all the work where there is one; nothing below is taken then
   Arena<Exec> m_arena;
+  View<const T*, Exec> m_parameters;
 
   StemWeights<T, Exec> m_stem;
   std::vector<BlockWeights<T, Exec>> m_blocks;

@@ -12,6 +12,7 @@ namespace cheri::train {
 
 struct BenchmarkSpec {
   nn::ModelShape shape;
+  std::string precision = "auto";   ///< as in a deck
   int batch_size = 64;
   int gradient_slices = 8;
   double seconds = 2;   ///< spent on each measurement, at least; the median of its repetitions is reported

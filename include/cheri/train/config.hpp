@@ -3,6 +3,7 @@
 
 #include "cheri/data/examples.hpp"
 #include "cheri/data/import.hpp"
+#include "cheri/nn/precision.hpp"
 #include "cheri/nn/shape.hpp"
 
 #include <array>
@@ -59,8 +60,9 @@ struct TrainConfig {
   OptimiserConfig optimiser;
   CheckpointConfig checkpoint;
 
-  int batch_size = 64;       ///< global
-  int gradient_slices = 0;   ///< 0: 8, or the largest divisor of batch_size below it
+  std::string precision = "auto";   ///< on a GPU: auto (which is tf32), fp32, tf32 or bf16; cores compute in fp32
+  int batch_size = 64;              ///< global
+  int gradient_slices = 0;          ///< 0: 8, or the largest divisor of batch_size below it
   int max_epochs = 20;
   std::int64_t min_total_steps = 20000;
   int early_stopping = 0;   ///< epochs without a better validation count Pearson; 0: off
@@ -73,6 +75,7 @@ struct TrainConfig {
   /// Throws InputError, naming the key, for impossible values: overlapping chromosome splits, sizes below 1, slices that
   /// do not divide the batch.
   void check() const;
+  [[nodiscard]] nn::Precision precision_wanted() const;
   [[nodiscard]] int slices() const;   ///< gradient_slices with the default resolved
 };
 

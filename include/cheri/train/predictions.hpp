@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cheri/data/examples.hpp"
+#include "cheri/nn/precision.hpp"
 #include "cheri/parallel/communicator.hpp"
 #include "cheri/train/checkpoint.hpp"
 
@@ -23,7 +24,7 @@ struct Predictions {
 /// Every rank predicts its share; all have the whole, the same for any number of ranks. Collective. Throws InputError if the
 /// examples do not fit the model.
 Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint,
-                    const data::ExampleSet& examples);
+                    const data::ExampleSet& examples, nn::Precision precision = nn::Precision::fp32);
 
 /// HDF5: /logits (n,T,W), /log_counts (n,G), /loci/{chrom,start,end} of the output windows, /chromosomes/name, /tracks.
 void write_predictions(const std::string& path, const Predictions& predictions, const data::ExampleSet& examples,

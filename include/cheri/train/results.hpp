@@ -36,7 +36,8 @@ std::vector<std::string> locus_names(const data::ExampleSet& examples);
 void require_tracks_of(const nn::ModelShape& shape, const data::ExampleSet& examples);
 
 /// The model of a checkpoint for inference: the moving average of its parameters.
-nn::Model<float, Device> inference_model(const Device& exec, const Checkpoint& checkpoint, int capacity);
+nn::Model<float, Device> inference_model(const Device& exec, const Checkpoint& checkpoint, int capacity,
+                                         nn::Precision precision);
 
 /// Expected counts (T, W) of one example: the softmax over a group's channels and positions, times exp(log-count) - 1.
 std::vector<float> expected_counts(const std::vector<int>& signal_groups, int window, const float* logits,

@@ -59,6 +59,7 @@ class Trainer {
   [[nodiscard]] TrainState state() const;
 
   [[nodiscard]] const nn::ModelShape& shape() const { return m_model.shape(); }
+  [[nodiscard]] nn::Precision precision() const { return m_model.precision(); }   ///< in which it computes
   [[nodiscard]] std::int64_t steps_per_epoch() const { return m_steps_per_epoch; }
   [[nodiscard]] std::int64_t total_steps() const { return m_steps_per_epoch * m_epochs; }
   [[nodiscard]] std::size_t bytes() const;   ///< of device memory taken by this rank
@@ -81,7 +82,6 @@ class Trainer {
   void gather_pass(int pass);
   void forward_pass();
   void backward_pass(int pass);
-  void add_flags();
   [[nodiscard]] nn::LossMixture mixture() const;
 
   // Around the steps.

@@ -11,6 +11,12 @@ struct Channels {
   int begin, end;
 };
 
+/// One team an example. On a GPU that is few teams and much double arithmetic each: teams of 256 threads.
+template <class Exec>
+TeamPolicy<Exec> example_policy(const Exec& exec, int n_examples) {
+  return TeamPolicy<Exec>(exec, n_examples, is_host_space<Exec> ? 1 : 256, 1);
+}
+
 // ---- kernels ---------------------------------------------------------------------------------------------------------
 
 /// Sums over the channels and positions of one group of one example; every sum is in double.
@@ -116,7 +122,7 @@ void group_counts(const Exec& exec, const LossBuffers<T, Exec>& buffers, const V
     const Channels channels{first, first + signal_groups[static_cast<std::size_t>(g)]};
     first = channels.end;
     Kokkos::parallel_for(
-        "cheri::nn::group_counts", team_policy(exec, static_cast<int>(signal_NTW.extent(0))),
+        "cheri::nn::group_counts", example_policy(exec, static_cast<int>(signal_NTW.extent(0))),
         KOKKOS_LAMBDA(const TeamMember<Exec>& team) {
           const int n = team.league_rank();
           double total = 0;
@@ -160,7 +166,7 @@ void mixture_loss(const Exec& exec, const GradientRows<T, Exec>& gradient, std::
   for (int g = 0; g < groups; ++g) {
     kernel.group = g;
     kernel.channels = {kernel.channels.end, kernel.channels.end + signal_groups[static_cast<std::size_t>(g)]};
-    Kokkos::parallel_for("cheri::nn::mixture_loss", team_policy(exec, examples), kernel);
+    Kokkos::parallel_for("cheri::nn::mixture_loss", example_policy(exec, examples), kernel);
   }
 
   const bool learned = mixture.learned && !mixture.weights;

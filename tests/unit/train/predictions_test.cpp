@@ -83,7 +83,7 @@ TEST_F(PredictionsTest, OtherTracksAreRefused) {
   other = checkpoint;
   other.shape.n_controls = 1;
   EXPECT_TRUE(says(message_of<InputError>([&] { static_cast<void>(predict(alone, other, examples)); }),
-                   {"3 signals and 2 controls for 3 and 1"}));
+                   {"3 signals in 2 groups and 2 controls for 3 in 2 and 1"}));
 }
 
 TEST_F(PredictionsTest, TheFileHoldsThemWithTheirPlaces) {

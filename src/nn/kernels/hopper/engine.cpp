@@ -1,0 +1,212 @@
+// The model on Hopper GPUs: which kernel of this folder comes when, and the memory of all of them.
+#include "nn/kernels/engine.hpp"
+
+#include "cheri/base/check.hpp"
+#include "nn/kernels/hopper/block.hpp"
+#include "nn/kernels/hopper/heads.hpp"
+#include "nn/kernels/hopper/stem.hpp"
+
+#include <string>
+#include <vector>
+
+namespace cheri::nn::hopper {
+namespace {
+
+using Exec = Engine::Exec;
+using Bytes = View<std::byte*, Exec>;
+
+struct Sizes {
+  int capacity, slice_size;
+  bool training;
+};
+
+StemShape stem_shape(const ModelShape& shape, int n) { return {n, shape.in_window, shape.n_filters}; }
+
+HeadShape head_shape(const ModelShape& shape, int n) {
+  return {n, shape.in_window, shape.n_filters, shape.n_tracks(), shape.n_groups(), shape.out_window, shape.n_controls};
+}
+
+template <class Mode>
+class EngineOf final : public Engine {
+  using Activation = typename Mode::Activation;
+  using Features = View<Activation***, Exec>;
+
+ public:
+  EngineOf(const ModelShape& shape, const ParameterTable& table, const Sizes& sizes) : m_shape(shape), m_sizes(sizes) {
+    find_offsets(table);
+    prepare<Mode>();
+    Arena<Exec> measure;
+    lay_out(measure);
+    m_arena = Arena<Exec>("cheri::nn::hopper::Engine", measure.bytes());
+    lay_out(m_arena);
+    if (m_counters.size() > 0) Kokkos::deep_copy(m_counters, std::byte{0});
+  }
+
+  [[nodiscard]] std::size_t bytes() const override { return m_arena.bytes(); }
+
+  void load(const Exec& exec, const View<const float*, Exec>& parameters_P) override {
+    m_parameters = parameters_P.data();
+    const cudaStream_t stream = exec.cuda_stream();
+    stem_pack<Activation>(stream, m_stem.data(), at(m_stem_weight), m_shape.n_filters);
+    heads_pack<Activation>(stream, m_heads.data(), at(m_head_offsets.profile_weight), at(m_head_offsets.count_weight),
+                           head_shape(m_shape, m_sizes.capacity));
+    if (m_layers.empty()) return;
+    pack_weights<Mode>(stream, m_packed.data(), m_parameters, m_layers.data(), m_shape.n_layers, residual_scale());
+  }
+
+  void forward(const Exec& exec, const View<float***, Exec>& logits_NTW, const View<float**, Exec>& log_counts_NG,
+               const View<const Code**, Exec>& codes_NL) override {
+    const int n = static_cast<int>(codes_NL.extent(0));
+    const cudaStream_t stream = exec.cuda_stream();
+    stem_forward<Activation>(stream, features(0), codes_NL.data(), m_stem.data(), at(m_stem_bias), stem_shape(m_shape, n));
+    for (int i = 0; i < m_shape.n_layers; ++i) {
+      block_forward<Mode>(stream, problem(i, n, 1), features(i + 1), statistics(i), saved(i), features(i), at(layer(i).conv),
+                          packed(i), forward_scratch());
+    }
+    heads_forward<Activation>(stream, logits_NTW.data(), log_counts_NG.data(), features(m_shape.n_layers), m_heads.data(),
+                              at(m_head_offsets.profile_bias), at(m_head_offsets.count_bias), head_shape(m_shape, n),
+                              m_head_scratch.data());
+  }
+
+  void backward(const Exec& exec, const View<float**, Exec>& gradient_SP, const View<const float***, Exec>& dlogits_NTW,
+                const View<const float**, Exec>& dlog_counts_NG, const View<const Code**, Exec>& codes_NL) override {
+    const int n = static_cast<int>(codes_NL.extent(0));
+    const cudaStream_t stream = exec.cuda_stream();
+    const auto row = static_cast<std::int64_t>(gradient_SP.stride(0));
+    const SliceGradients gradient{gradient_SP.data(), row, m_sizes.slice_size};
+    Activation* const d_features = m_d_features.data();
+    heads_backward<Activation>(stream, gradient, m_head_offsets, d_features, dlogits_NTW.data(), dlog_counts_NG.data(),
+                               features(m_shape.n_layers), m_heads.data(), head_shape(m_shape, n), m_head_scratch.data());
+    const int last = m_shape.n_layers - 1;
+    if (last >= 0) begin_backward<Mode>(stream, problem(last, n, m_sizes.slice_size), d_features, packed(last), m_backward);
+    for (int i = last; i >= 0; --i) {
+      block_backward<Mode>(stream, problem(i, n, m_sizes.slice_size), LayerGradients{gradient_SP.data(), row, layer(i)},
+                           d_features, features(i), statistics(i), saved(i), at(layer(i).conv), packed(i),
+                           i > 0 ? packed(i - 1) : nullptr, m_backward);
+    }
+    stem_backward<Activation>(stream, gradient, m_stem_weight, m_stem_bias, d_features, codes_NL.data(), m_stem.data(),
+                              at(m_stem_bias), stem_shape(m_shape, n), m_stem_scratch.data());
+  }
+
+ private:
+  void find_offsets(const ParameterTable& table) {
+    const auto offset = [&](const std::string& name) { return table.find(name).offset; };
+    m_stem_weight = offset("iconv.weight");
+    m_stem_bias = offset("iconv.bias");
+    m_head_offsets = {offset("fconv.weight"), offset("fconv.bias"), offset("linear.weight"), offset("linear.bias")};
+    for (int i = 0; i < m_shape.n_layers; ++i) {
+      const std::string block = "blocks." + std::to_string(i) + ".";
+      m_layers.push_back(
+          {offset(block + "conv_weight"), offset(block + "linear1.weight"), offset(block + "linear2.weight")});
+    }
+  }
+
+  void lay_out(Arena<Exec>& arena) {
+    const auto take = [&](const char* label, std::size_t bytes) { return arena.take<Bytes>(label, bytes); };
+    const int n = m_sizes.capacity, length = m_shape.in_window, n_slices = m_sizes.training ? n / m_sizes.slice_size : 0;
+    const auto layers = static_cast<std::size_t>(m_shape.n_layers);
+    const auto take_features = [&](const char* label) {
+      return arena.take<Features>(label, static_cast<std::size_t>(n), static_cast<std::size_t>(length),
+                                  static_cast<std::size_t>(m_shape.n_filters));
+    };
+    m_stem = take("stem", stem_packed_size(m_shape.n_filters));
+    m_heads = take("heads", heads_packed_size(head_shape(m_shape, n)));
+    m_packed = take("blocks", layers * packed_layer_bytes());
+    m_head_scratch = take("head_scratch", heads_scratch_size(head_shape(m_shape, n), n_slices));
+    const ForwardScratchBytes forward = forward_scratch_bytes(n, length);
+    m_moments = take("moments", forward.moments);
+    m_counters = take("counters", forward.finished_blocks);
+
+    // In training every block keeps its input; in inference two buffers take turns.
+    const std::size_t kept = m_sizes.training ? layers : std::min<std::size_t>(layers, 1);
+    m_features.clear();
+    m_statistics.clear();
+    m_saved.clear();
+    for (std::size_t i = 0; i < kept + 1; ++i) m_features.push_back(take_features("features"));
+    for (std::size_t i = 0; i < kept; ++i) {
+      m_statistics.push_back(arena.take<View<float**, Exec>>("statistics", static_cast<std::size_t>(n), std::size_t{2}));
+    }
+    if (!m_sizes.training) return;
+    for (std::size_t i = 0; i < kept; ++i) m_saved.push_back(take("z", saved_z_bytes(n, length)));
+    m_d_features = take_features("d_features");
+    m_stem_scratch = take("stem_scratch", stem_scratch_size(m_shape.n_filters, n_slices));
+    lay_out_backward(take, backward_scratch_bytes<Mode>(n, length, n_slices));
+  }
+
+  template <class Take>
+  void lay_out_backward(const Take& take, const BackwardScratchBytes& bytes) {
+    m_backward.dz = reinterpret_cast<std::uint16_t*>(take("dz", bytes.dz).data());
+    m_backward.linear_parts = reinterpret_cast<float*>(take("linear_parts", bytes.linear_parts).data());
+    m_backward.conv_parts = reinterpret_cast<float*>(take("conv_parts", bytes.conv_parts).data());
+    m_backward.tile_sums = reinterpret_cast<float4*>(take("tile_sums", bytes.tile_sums).data());
+    m_backward.coefficients = reinterpret_cast<float4*>(take("coefficients", bytes.coefficients).data());
+    m_backward.scaled = reinterpret_cast<std::uint16_t*>(take("scaled", bytes.scaled).data());
+    m_backward.ranges = reinterpret_cast<SliceRange*>(take("ranges", bytes.ranges).data());
+  }
+
+  [[nodiscard]] const float* at(std::int64_t offset) const { return m_parameters + offset; }
+  [[nodiscard]] float residual_scale() const { return static_cast<float>(m_shape.residual_scale); }
+  [[nodiscard]] const LayerOffsets& layer(int i) const { return m_layers[static_cast<std::size_t>(i)]; }
+  [[nodiscard]] const std::byte* packed(int i) const {
+    return m_packed.data() + static_cast<std::size_t>(i) * packed_layer_bytes();
+  }
+  [[nodiscard]] Activation* features(int i) const {
+    return m_features[static_cast<std::size_t>(i) % m_features.size()].data();
+  }
+  [[nodiscard]] float* statistics(int i) const {
+    return m_statistics[static_cast<std::size_t>(i) % m_statistics.size()].data();
+  }
+  [[nodiscard]] std::uint16_t* saved(int i) const {
+    return m_saved.empty() ? nullptr : reinterpret_cast<std::uint16_t*>(m_saved[static_cast<std::size_t>(i)].data());
+  }
+  /// A forward takes any number of examples, a backward whole slices.
+  [[nodiscard]] Problem problem(int i, int n, int slice_size) const {
+    return {n, m_shape.in_window, 1 << i, slice_size, residual_scale()};
+  }
+  [[nodiscard]] ForwardScratch forward_scratch() const {
+    return {reinterpret_cast<float4*>(m_moments.data()), reinterpret_cast<unsigned*>(m_counters.data())};
+  }
+
+  ModelShape m_shape;
+  Sizes m_sizes;
+  const float* m_parameters = nullptr;   ///< flat, as loaded
+  std::int64_t m_stem_weight = 0, m_stem_bias = 0;
+  HeadOffsets m_head_offsets{};
+  std::vector<LayerOffsets> m_layers;
+
+  Arena<Exec> m_arena;
+  Bytes m_stem, m_heads, m_packed;   ///< weights in the order of the kernels
+  Bytes m_head_scratch, m_stem_scratch, m_moments, m_counters;
+  std::vector<Features> m_features;   ///< input of block i; the last is the heads'. Two in inference
+  std::vector<View<float**, Exec>> m_statistics;
+  std::vector<Bytes> m_saved;   ///< z of block i, 16 bit
+  Features m_d_features;
+  BackwardScratch m_backward;
+};
+
+bool device_is_hopper() {
+  int device = 0, major = 0;
+  return cudaGetDevice(&device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess && major == 9;
+}
+
+bool serves(const ModelShape& shape, Precision precision) {
+  return precision != Precision::fp32 && shape.n_filters == channels && shape.hidden() == hidden &&
+         shape.n_layers <= max_layers && stem_serves(stem_shape(shape, 1)) && heads_serve(head_shape(shape, 1)) &&
+         device_is_hopper();
+}
+
+}   // namespace
+}   // namespace cheri::nn::hopper
+
+namespace cheri::nn {
+
+std::shared_ptr<Engine> make_engine(const ModelShape& shape, const ParameterTable& table, int capacity, int slice_size,
+                                    bool training, Precision precision) {
+  if (!hopper::serves(shape, precision)) return nullptr;
+  const hopper::Sizes sizes{capacity, slice_size, training};
+  if (precision == Precision::bf16) return std::make_shared<hopper::EngineOf<hopper::Bf16>>(shape, table, sizes);
+  return std::make_shared<hopper::EngineOf<hopper::Tf32Class>>(shape, table, sizes);
+}
+
+}   // namespace cheri::nn
