@@ -17,7 +17,7 @@ check() {
   echo "$name took $((SECONDS - start)) s"
 }
 
-check_format() { find include src apps tests cmake -name '*.[ch]pp' -print0 | xargs -0 clang-format --dry-run --Werror; }
+check_format() { find include src apps tests cmake -regex '.*\.\([ch]pp\|cuh?\)' -print0 | xargs -0 clang-format --dry-run --Werror; }
 
 # The sources of rooms and programs, with the flags that they are built with; headers are seen through them.
 check_source() {

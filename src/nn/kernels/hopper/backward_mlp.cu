@@ -62,7 +62,8 @@ __device__ __forceinline__ PartTiles tiles_of_block(int length, int slice_size) 
   const int slice = part / block_parts_per_slice, p = part % block_parts_per_slice;
   const int tiles_per_example = ceil_div(length, tile_rows);
   const std::int64_t tiles = static_cast<std::int64_t>(slice_size) * tiles_per_example;
-  const int begin = static_cast<int>(tiles * p / block_parts_per_slice), end = static_cast<int>(tiles * (p + 1) / block_parts_per_slice);
+  const int begin = static_cast<int>(tiles * p / block_parts_per_slice),
+            end = static_cast<int>(tiles * (p + 1) / block_parts_per_slice);
   return {half, static_cast<int>(slice * tiles) + begin, end - begin, tiles_per_example};
 }
 

@@ -23,8 +23,8 @@
 
 namespace cheri::nn::hopper {
 
-inline constexpr int channels = 128;        ///< C
-inline constexpr int hidden = 256;          ///< H
+inline constexpr int channels = 128;              ///< C
+inline constexpr int hidden = 256;                ///< H
 inline constexpr int block_parts_per_slice = 8;   ///< partial sums of a slice's dW1 and dW2. Part of the numerics
 inline constexpr int max_layers = 32;
 
