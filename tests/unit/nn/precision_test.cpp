@@ -101,7 +101,7 @@ TEST_P(PrecisionTest, AnotherPrecisionIsNoticed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PrecisionTest, ::testing::ValuesIn(cases),
-                         [](const auto& info) { return name_of(info.param.precision); });
+                         [](const auto& instance) { return name_of(instance.param.precision); });
 
 // On cores, and for shapes that only the portable kernels serve, a model says that it is fp32.
 TEST(Precision, WhatIsNotServedIsFp32) {
