@@ -2,6 +2,7 @@
 // file, or reads as the whole file does.
 #include "cheri/base/check.hpp"
 #include "cheri/data/examples.hpp"
+#include "fuzz/damaged_files.hpp"
 #include "support/mutate.hpp"
 #include "support/scratch.hpp"
 #include "support/small_tracks.hpp"
@@ -17,38 +18,24 @@ namespace cheri::data {
 namespace {
 
 using cheri::testing::bit_flipped;
+using cheri::testing::Counts;
+using cheri::testing::n_files;
 using cheri::testing::read_bytes;
+using cheri::testing::read_damaged;
 using cheri::testing::ScratchFolder;
 using cheri::testing::SmallTracks;
 using cheri::testing::truncated;
-using cheri::testing::write_bytes;
 
-constexpr int n_files = 1000;
-
-struct Counts {
-  int read = 0, rejected = 0;
-};
-
-/// Reads n_files damaged copies of what is at `path`; `read` returns all that is in it.
+/// Reads n_files damaged copies of what is at `path`; `read` returns all that is in it, and what is read is what was
+/// written.
 template <class Content>
-Counts read_damaged(const std::string& path, const std::function<std::vector<char>(std::vector<char>, NumpyRandom&)>& damage,
-                    const std::function<Content()>& read) {
+Counts read_damaged_as_whole(const std::string& path,
+                             const std::function<std::vector<char>(std::vector<char>, NumpyRandom&)>& damage,
+                             const std::function<Content()>& read) {
   const auto whole = read_bytes(path);
   const Content expected = read();
-  NumpyRandom random(20261122);
-  Counts counts;
-  for (int i = 0; i < n_files; ++i) {
-    std::filesystem::remove(path);   // ext4 waits for the disk when a file is rewritten in place
-    write_bytes(path, damage(whole, random));
-    try {
-      EXPECT_TRUE(read() == expected) << "file " << i << " reads as another";
-      ++counts.read;
-    } catch (const InputError& error) {
-      EXPECT_NE(std::string(error.what()).find(path), std::string::npos) << error.what();
-      ++counts.rejected;
-    }
-  }
-  return counts;
+  return read_damaged(
+      path, [&](NumpyRandom& random) { return damage(whole, random); }, [&] { EXPECT_TRUE(read() == expected); });
 }
 
 std::vector<char> cut(std::vector<char> bytes, NumpyRandom& random) { return truncated(std::move(bytes), random); }
@@ -107,12 +94,12 @@ TracksContent read_whole(const std::string& path) {
 }
 
 TEST_F(DataFilesFuzz, TruncatedTracksAreRejected) {
-  const Counts counts = read_damaged<TracksContent>(tracks, cut, [&] { return read_whole(tracks); });
+  const Counts counts = read_damaged_as_whole<TracksContent>(tracks, cut, [&] { return read_whole(tracks); });
   EXPECT_EQ(counts.rejected, n_files);
 }
 
 TEST_F(DataFilesFuzz, FlippedBitsOfTracksAreRejectedOrHarmless) {
-  const Counts counts = read_damaged<TracksContent>(tracks, flip, [&] { return read_whole(tracks); });
+  const Counts counts = read_damaged_as_whole<TracksContent>(tracks, flip, [&] { return read_whole(tracks); });
   EXPECT_GT(counts.rejected, n_files / 2);
 }
 
@@ -140,14 +127,14 @@ ExamplesContent read_whole(const DataSpec& spec) {
 TEST_F(DataFilesFuzz, TruncatedExamplesAreRejected) {
   pack_examples(spec, examples, "a test");
   spec.path = examples;
-  const Counts counts = read_damaged<ExamplesContent>(examples, cut, [&] { return read_whole(spec); });
+  const Counts counts = read_damaged_as_whole<ExamplesContent>(examples, cut, [&] { return read_whole(spec); });
   EXPECT_EQ(counts.rejected, n_files);
 }
 
 TEST_F(DataFilesFuzz, FlippedBitsOfExamplesAreRejectedOrHarmless) {
   pack_examples(spec, examples, "a test");
   spec.path = examples;
-  const Counts counts = read_damaged<ExamplesContent>(examples, flip, [&] { return read_whole(spec); });
+  const Counts counts = read_damaged_as_whole<ExamplesContent>(examples, flip, [&] { return read_whole(spec); });
   EXPECT_GT(counts.rejected, n_files / 2);
 }
 
@@ -174,7 +161,7 @@ TEST_F(DataFilesFuzz, FlippedBitsOfTheIndexOfExamplesAreRejectedOrHarmless) {
     bytes[place] = static_cast<char>(bytes[place] ^ (1 << random.interval(7)));
     return bytes;
   };
-  const Counts counts = read_damaged<ExamplesContent>(examples, flip_index, [&] { return read_whole(spec); });
+  const Counts counts = read_damaged_as_whole<ExamplesContent>(examples, flip_index, [&] { return read_whole(spec); });
   EXPECT_GT(counts.rejected, n_files / 4);
 }
 

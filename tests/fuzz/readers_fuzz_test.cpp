@@ -5,6 +5,7 @@
 #include "data/bigwig.hpp"
 #include "data/fasta.hpp"
 #include "data/raw_files.hpp"
+#include "fuzz/damaged_files.hpp"
 #include "support/mutate.hpp"
 #include "support/scratch.hpp"
 
@@ -19,35 +20,12 @@ namespace cheri::data {
 namespace {
 
 using cheri::testing::bit_flipped;
+using cheri::testing::Counts;
+using cheri::testing::n_files;
 using cheri::testing::read_bytes;
+using cheri::testing::read_damaged;
 using cheri::testing::ScratchFolder;
 using cheri::testing::truncated;
-using cheri::testing::write_bytes;
-
-constexpr int n_files = 1000;
-
-struct Counts {
-  int read = 0, rejected = 0;
-};
-
-/// Reads n_files damaged copies; anything but an InputError that names the file ends the test.
-Counts read_damaged(const std::string& path, const std::function<std::vector<char>(NumpyRandom&)>& damage,
-                    const std::function<void()>& read) {
-  NumpyRandom random(20261122);
-  Counts counts;
-  for (int i = 0; i < n_files; ++i) {
-    std::filesystem::remove(path);   // ext4 waits for the disk when a file is rewritten in place
-    write_bytes(path, damage(random));
-    try {
-      read();
-      ++counts.read;
-    } catch (const InputError& error) {
-      EXPECT_NE(std::string(error.what()).find(path), std::string::npos) << error.what();
-      ++counts.rejected;
-    }
-  }
-  return counts;
-}
 
 // ---- bigWig ------------------------------------------------------------------------------------------------------------
 

@@ -625,8 +625,7 @@ void heads_forward(cudaStream_t stream, float* logits_NTW, float* log_counts_NG,
   const int blocks = blocks_of_example(n);
   float* const count_sums = static_cast<float*>(scratch);
   constexpr auto shared = static_cast<int>(sizeof(ForwardShared));
-  check_cuda(cudaFuncSetAttribute(heads_forward_kernel<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
-             "cheri::nn::hopper::heads_forward");
+  allow_shared_memory(heads_forward_kernel<T>, shared, "cheri::nn::hopper::heads_forward");
   heads_forward_kernel<T>
       <<<dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(n.examples)), threads, shared, stream>>>(
           logits_NTW, count_sums, features_NLC, static_cast<const uint4*>(packed), profile_bias, n,
@@ -662,9 +661,7 @@ void heads_backward(cudaStream_t stream, const SliceGradients& gradient, const H
   const auto channel_blocks = static_cast<unsigned>((n.channels / warp_channels + groups - 1) / groups);
   const int runs = warps / groups, block_positions = runs * input_positions;
   const std::size_t shared = sizeof(uint2) * static_cast<std::size_t>(n.tracks * (block_positions + columns - 2));
-  check_cuda(
-      cudaFuncSetAttribute(heads_input_kernel<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
-      "cheri::nn::hopper::heads_backward::input");
+  allow_shared_memory(heads_input_kernel<T>, static_cast<int>(shared), "cheri::nn::hopper::heads_backward::input");
   heads_input_kernel<T><<<dim3(static_cast<unsigned>((n.length + block_positions - 1) / block_positions),
                                static_cast<unsigned>(n.examples), channel_blocks),
                           static_cast<unsigned>(32 * groups * runs), shared, stream>>>(

@@ -469,12 +469,11 @@ void muon_update(cudaStream_t stream, float* values_P, const float* direction_P,
   if (fits_shared(shape)) {
     kernel = muon_kernel<true>;
     config.dynamicSmemBytes = NewtonSchulz<true>::shared_size(shape.rows, shape.columns);
-    check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, max_shared),
-               "cheri::nn::hopper::muon_update");
+    allow_shared_memory(kernel, max_shared, "cheri::nn::hopper::muon_update");
   }
-  check_cuda(cudaLaunchKernelEx(&config, kernel, values_P, direction_P, matrices_M3, lr, skip, weight_decay, shape.rows,
-                                shape.columns, scratch),
-             "cheri::nn::hopper::muon_update");
+  require_success(cudaLaunchKernelEx(&config, kernel, values_P, direction_P, matrices_M3, lr, skip, weight_decay, shape.rows,
+                                     shape.columns, scratch),
+                  "cheri::nn::hopper::muon_update");
 }
 
 }   // namespace cheri::nn::hopper

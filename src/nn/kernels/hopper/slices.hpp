@@ -1,11 +1,9 @@
-// What the launchers of this folder share: a check after every launch, and where parameter gradients go.
+// What stem, heads and Muon share: a check after every launch, and where parameter gradients go.
 #pragma once
 
-#include <cuda_runtime.h>
+#include "nn/kernels/hopper/launch.hpp"
 
 #include <cstdint>
-#include <stdexcept>
-#include <string>
 
 namespace cheri::nn::hopper {
 
@@ -22,11 +20,7 @@ struct SliceGradients {
   [[nodiscard]] int n_slices(int n_examples) const { return n_examples / slice_size; }
 };
 
-inline void check_cuda(cudaError_t status, const char* label) {
-  if (status != cudaSuccess) throw std::runtime_error(std::string(label) + ": " + cudaGetErrorString(status));
-}
-
 }   // namespace cheri::nn::hopper
 
 /// After a launch: throws std::runtime_error with the label if it failed.
-#define CHERI_CHECK_LAUNCH(label) ::cheri::nn::hopper::check_cuda(cudaGetLastError(), label)
+#define CHERI_CHECK_LAUNCH(label) ::cheri::nn::hopper::require_success(cudaGetLastError(), label)

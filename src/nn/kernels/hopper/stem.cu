@@ -389,13 +389,6 @@ __global__ void add_parts_kernel(SliceGradients gradient, std::int64_t weight_of
   gradient.values[slice * gradient.stride + place] = sum_of_parts(partial, gradient_rows * channels, slice, index);
 }
 
-int multiprocessors() {
-  int device = 0, count = 0;
-  check_cuda(cudaGetDevice(&device), "cheri::nn::hopper::stem");
-  check_cuda(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "cheri::nn::hopper::stem");
-  return count;
-}
-
 /// Warps of a block of the forward, side by side in the channels.
 int forward_warps(int channels) { return std::min(channels / warp_channels, 4); }
 
