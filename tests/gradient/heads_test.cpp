@@ -8,18 +8,13 @@ namespace {
 
 using cheri::testing::difference_error;
 using cheri::testing::HeadsCase;
+using cheri::testing::NamedShape;
 using cheri::testing::relative_l2;
 using cheri::testing::small_shape;
 using cheri::testing::values;
 
-struct Named {
-  const char* name;
-  ModelShape shape;
-  int n, slice_size;
-};
-
-const std::vector<Named>& cases() {
-  static const std::vector<Named> all = {
+const std::vector<NamedShape>& cases() {
+  static const std::vector<NamedShape> all = {
       {"one base, one channel", small_shape(1, 0, {1}, 0, 1, 1), 1, 1},
       {"one base, a control", small_shape(3, 0, {2}, 1, 1, 1), 2, 1},
       {"fewer bases than taps", small_shape(5, 0, {1}, 0, 12, 4), 2, 2},
@@ -36,7 +31,7 @@ class HeadsGradient : public ::testing::Test {};
 TYPED_TEST_SUITE(HeadsGradient, cheri::testing::Spaces);
 
 TYPED_TEST(HeadsGradient, OfTheProfileAgreeWithFiniteDifferences) {
-  for (const Named& c : cases()) {
+  for (const NamedShape& c : cases()) {
     SCOPED_TRACE(c.name);
     HeadsCase<double, TypeParam> heads(c.shape, c.n, c.slice_size);
     const auto function = [&] { return heads.profile_function(); };
@@ -50,7 +45,7 @@ TYPED_TEST(HeadsGradient, OfTheProfileAgreeWithFiniteDifferences) {
 }
 
 TYPED_TEST(HeadsGradient, OfTheCountsAgreeWithFiniteDifferences) {
-  for (const Named& c : cases()) {
+  for (const NamedShape& c : cases()) {
     SCOPED_TRACE(c.name);
     HeadsCase<double, TypeParam> heads(c.shape, c.n, c.slice_size);
     const auto function = [&] { return heads.count_function(); };

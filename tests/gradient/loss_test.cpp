@@ -9,20 +9,15 @@ namespace {
 
 using cheri::testing::difference_error;
 using cheri::testing::LossCase;
+using cheri::testing::NamedShape;
 using cheri::testing::reference_loss;
 using cheri::testing::ReferenceOutput;
 using cheri::testing::relative_l2;
 using cheri::testing::small_shape;
 using cheri::testing::values;
 
-struct Named {
-  const char* name;
-  ModelShape shape;
-  int n, slice_size;
-};
-
-const std::vector<Named>& cases() {
-  static const std::vector<Named> all = {
+const std::vector<NamedShape>& cases() {
+  static const std::vector<NamedShape> all = {
       {"one position", small_shape(1, 0, {1}, 0, 1, 1), 1, 1},
       {"a pair of one position", small_shape(1, 0, {2}, 0, 1, 1), 2, 1},
       {"one track", small_shape(1, 0, {1}, 0, 7, 7), 4, 2},
@@ -36,7 +31,7 @@ const LossMixture learned{}, frozen{std::nullopt, false}, given{std::array<doubl
 /// Reference loss at predictions which the caller may move, and the gradients that the library finds there.
 template <class Exec>
 struct Moved {
-  Moved(const Named& c, const LossMixture& with) : mixture(with), loss(c.shape, c.n, c.slice_size) {
+  Moved(const NamedShape& c, const LossMixture& with) : mixture(with), loss(c.shape, c.n, c.slice_size) {
     loss.backward(mixture);
     output = {values(loss.logits), values(loss.log_counts)};
     parameters = values(loss.parameters);
@@ -63,7 +58,7 @@ TYPED_TEST_SUITE(LossGradient, cheri::testing::Spaces);
 
 TYPED_TEST(LossGradient, AgreesWithFiniteDifferences) {
   for (const LossMixture& mixture : {learned, frozen, given}) {
-    for (const Named& c : cases()) {
+    for (const NamedShape& c : cases()) {
       SCOPED_TRACE(c.name);
       Moved<TypeParam> moved(c, mixture);
       EXPECT_LT(moved.error(moved.output.logits, values(moved.loss.d_logits)), 1e-6);
@@ -73,7 +68,7 @@ TYPED_TEST(LossGradient, AgreesWithFiniteDifferences) {
 }
 
 TYPED_TEST(LossGradient, LearnedWeightsAgreeWithFiniteDifferences) {
-  for (const Named& c : cases()) {
+  for (const NamedShape& c : cases()) {
     SCOPED_TRACE(c.name);
     Moved<TypeParam> moved(c, learned);
     auto gradient = moved.loss.gradient_of("lw0");
@@ -113,7 +108,7 @@ double mixed_loss(const LossCase<double, Exec>& loss, const LossMixture& mixture
 
 TYPED_TEST(LossGradient, ValuesAreTheReferences) {
   for (const LossMixture& mixture : {learned, given}) {
-    for (const Named& c : cases()) {
+    for (const NamedShape& c : cases()) {
       SCOPED_TRACE(c.name);
       const Moved<TypeParam> moved(c, mixture);
       EXPECT_NEAR(mixed_loss(moved.loss, mixture) / moved.function(), 1, 1e-12);   // sums of some 10^4 doubles
@@ -153,7 +148,7 @@ TYPED_TEST(LossGradient, FarLogitsAreNoFault) {
 
 // Must fail: the gradients of another mixture, and of tracks grouped otherwise.
 TYPED_TEST(LossGradient, PlantedFaultsAreCaught) {
-  const Named& c = cases()[3];
+  const NamedShape& c = cases()[3];
   Moved<TypeParam> moved(c, learned), other(c, given);
   EXPECT_GT(moved.error(moved.output.logits, values(other.loss.d_logits)), 1e-2);
   EXPECT_GT(moved.error(moved.output.log_counts, values(other.loss.d_log_counts)), 1e-2);

@@ -10,20 +10,15 @@ namespace {
 
 using cheri::testing::difference_error;
 using cheri::testing::ModelCase;
+using cheri::testing::NamedShape;
 using cheri::testing::reference_forward;
 using cheri::testing::reference_loss;
 using cheri::testing::relative_l2;
 using cheri::testing::small_shape;
 using cheri::testing::values;
 
-struct Named {
-  const char* name;
-  ModelShape shape;
-  int n, slice_size;
-};
-
-const std::vector<Named>& cases() {
-  static const std::vector<Named> all = {
+const std::vector<NamedShape>& cases() {
+  static const std::vector<NamedShape> all = {
       {"one base, one channel", small_shape(1, 1, {1}, 0, 1, 1), 1, 1},
       {"no layers", small_shape(3, 0, {1}, 0, 12, 4), 2, 1},
       {"window as long as the input", small_shape(5, 2, {2}, 1, 30, 30), 2, 2},
@@ -42,7 +37,7 @@ class ModelGradient : public ::testing::Test {};
 TYPED_TEST_SUITE(ModelGradient, cheri::testing::Spaces);
 
 TYPED_TEST(ModelGradient, PredictionsAreTheReferences) {
-  for (const Named& c : cases()) {
+  for (const NamedShape& c : cases()) {
     SCOPED_TRACE(c.name);
     ModelCase<double, TypeParam> model(c.shape, c.n, c.slice_size);
     model.forward();
@@ -54,7 +49,7 @@ TYPED_TEST(ModelGradient, PredictionsAreTheReferences) {
 
 // fp32 against fp64: spec.md's tolerances, 1e-5 forward and 1e-4 for gradients (relative L2).
 TYPED_TEST(ModelGradient, FloatIsNearDouble) {
-  for (const Named& c : cases()) {
+  for (const NamedShape& c : cases()) {
     SCOPED_TRACE(c.name);
     ModelCase<double, TypeParam> exact(c.shape, c.n, c.slice_size);
     ModelCase<float, TypeParam> single(c.shape, c.n, c.slice_size);
@@ -75,7 +70,7 @@ TYPED_TEST(ModelGradient, FloatIsNearDouble) {
 }
 
 template <class Exec>
-void check_gradients(const Named& c, const LossMixture& mixture) {
+void check_gradients(const NamedShape& c, const LossMixture& mixture) {
   SCOPED_TRACE(c.name);
   ModelCase<double, Exec> model(c.shape, c.n, c.slice_size);
   model.backward(mixture);
@@ -100,15 +95,15 @@ void check_gradients(const Named& c, const LossMixture& mixture) {
 }
 
 TYPED_TEST(ModelGradient, LearnedWeightsAgreeWithFiniteDifferences) {
-  for (const Named& c : cases()) check_gradients<TypeParam>(c, {});
+  for (const NamedShape& c : cases()) check_gradients<TypeParam>(c, {});
 }
 
 TYPED_TEST(ModelGradient, GivenWeightsAgreeWithFiniteDifferences) {
-  for (const Named& c : cases()) check_gradients<TypeParam>(c, {std::array<double, 2>{0.7, 0.3}, false});
+  for (const NamedShape& c : cases()) check_gradients<TypeParam>(c, {std::array<double, 2>{0.7, 0.3}, false});
 }
 
 TYPED_TEST(ModelGradient, TheRowEndsWithTheLosses) {
-  const Named& c = cases()[3];
+  const NamedShape& c = cases()[3];
   ModelCase<double, TypeParam> model(c.shape, c.n, c.slice_size);
   model.backward();
   const auto input = model.reference_input();
@@ -126,7 +121,7 @@ TYPED_TEST(ModelGradient, TheRowEndsWithTheLosses) {
 
 // Planted faults that the tolerances above must catch: a head that looks one base to the side, weights of another layer.
 TYPED_TEST(ModelGradient, PlantedFaultsAreCaught) {
-  const Named& c = cases()[3];
+  const NamedShape& c = cases()[3];
   ModelCase<double, TypeParam> model(c.shape, c.n, c.slice_size);
   model.forward();
   auto input = model.reference_input();

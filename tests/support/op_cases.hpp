@@ -14,6 +14,13 @@
 
 namespace cheri::testing {
 
+/// A corner of the shapes, n examples in slices of slice_size.
+struct NamedShape {
+  const char* name;
+  nn::ModelShape shape;
+  int n, slice_size;
+};
+
 inline nn::ModelShape small_shape(int channels, int layers, std::vector<int> groups, int controls, int in_window,
                                   int out_window) {
   nn::ModelShape shape;
