@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <limits>
-#include <regex>
 #include <stdexcept>
 
 namespace cheri::train {
@@ -22,12 +21,13 @@ std::size_t count(const std::string& text, const std::string& part) {
 
 /// The first tag that is closed out of turn, or stays open; empty: none.
 std::string first_unbalanced_tag(const std::string& html) {
-  const std::regex tag("<(/?)([a-z0-9]+)[^>]*?(/?)>");
   std::vector<std::string> open;
-  for (std::sregex_iterator i(html.begin(), html.end(), tag); i != std::sregex_iterator(); ++i) {
-    const std::string name = (*i)[2];
-    if ((*i)[3].length() > 0 || name == "meta") continue;
-    if ((*i)[1].length() == 0) {
+  for (auto at = html.find('<'); at != std::string::npos; at = html.find('<', at + 1)) {
+    const bool is_end = html[at + 1] == '/';
+    const auto begin = at + (is_end ? 2 : 1), end = html.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789", begin);
+    const std::string name = html.substr(begin, end - begin);
+    if (name.empty() || name == "meta" || html[html.find('>', end) - 1] == '/') continue;
+    if (!is_end) {
       open.push_back(name);
     } else {
       if (open.empty() || open.back() != name) return name;
