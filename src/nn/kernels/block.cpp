@@ -431,7 +431,7 @@ void block_backward(const Exec& exec, const GradientRows<T, Exec>& gradient, con
                             0};
   mlp.level = scratch_level<Exec>(mlp.scratch_bytes());
   Kokkos::parallel_for("cheri::nn::block_backward::mlp",
-                       team_policy(exec, n_parts).set_scratch_size(mlp.level, Kokkos::PerTeam(mlp.scratch_bytes())), mlp);
+                       part_policy(exec, n_parts).set_scratch_size(mlp.level, Kokkos::PerTeam(mlp.scratch_bytes())), mlp);
   combine_sums(exec, scratch.example_sums_N2, scratch.sums, n);
 
   const PartMatrix d_linear1{mlp.part_size(), 0, n.hidden, n.channels, padded<P>(n.channels)};
@@ -443,7 +443,7 @@ void block_backward(const Exec& exec, const GradientRows<T, Exec>& gradient, con
 
   const BackwardNorm<T, Exec> norm{dz_NLC, scratch.partial.values, x_NLC, statistics_N2, scratch.example_sums_N2, conv_3C,
                                    n,      gradient.slice_size};
-  Kokkos::parallel_for("cheri::nn::block_backward::norm", team_policy(exec, n_parts), norm);
+  Kokkos::parallel_for("cheri::nn::block_backward::norm", part_policy(exec, n_parts), norm);
   const PartMatrix d_conv{3 * static_cast<std::int64_t>(norm.row_stride()), 0, 3, n.channels, norm.row_stride()};
   add_parts(exec, "cheri::nn::block_backward::add_conv", gradient, n_slices,
             GradientPlace{weights.conv_offset, n.channels, 1}, scratch.partial, d_conv);

@@ -257,7 +257,7 @@ void profile_head_backward(const Exec& exec, const GradientRows<T, Exec>& gradie
   const int n_slices = gradient.n_slices(n.examples);
   const ProfileBackwardWeights<T, Exec> kernel{partial.values, dlogits_NTW, features_NLC,
                                                control_NKL,    n,           gradient.slice_size};
-  Kokkos::parallel_for("cheri::nn::profile_head_backward::weights", team_policy(exec, n_slices * parts_per_slice), kernel);
+  Kokkos::parallel_for("cheri::nn::profile_head_backward::weights", part_policy(exec, n_slices * parts_per_slice), kernel);
   add_weights(exec, gradient, n_slices, weights, partial, kernel);
   const ProfileBackwardInput<T, Exec> input{dfeatures_NLC, dlogits_NTW, weights.profile, n};
   Kokkos::parallel_for("cheri::nn::profile_head_backward::input", team_policy(exec, n.examples * tiles_of<Exec>(n.length)),

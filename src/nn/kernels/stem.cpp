@@ -174,7 +174,7 @@ void stem_backward(const Exec& exec, const GradientRows<T, Exec>& gradient, cons
   kernel.level = scratch_level<Exec>(kernel.scratch_bytes());
   Kokkos::parallel_for(
       "cheri::nn::stem_backward",
-      team_policy(exec, n_slices * parts_per_slice).set_scratch_size(kernel.level, Kokkos::PerTeam(kernel.scratch_bytes())),
+      part_policy(exec, n_slices * parts_per_slice).set_scratch_size(kernel.level, Kokkos::PerTeam(kernel.scratch_bytes())),
       kernel);
   const PartMatrix taps{kernel.part_size(), 0, StemBackward<T, Exec>::part_rows, channels, kernel.row()};
   add_parts(exec, "cheri::nn::stem_backward::add_parts", gradient, n_slices,

@@ -14,8 +14,8 @@ KOKKOS_FORCEINLINE_FUNCTION constexpr int tile_rows() {
   return is_host_space<Exec> ? 64 : 16;
 }
 
-/// Threads of a team on a GPU; a CPU team is one thread.
-inline constexpr int gpu_team_size = 128;
+/// Threads of a team on a GPU; a CPU team is one thread. Teams that each sum a part are few, and large.
+inline constexpr int gpu_team_size = 128, gpu_part_team_size = 512;
 
 /// Partial sums of parameter gradients a slice. Part of the numerics: changing it changes rounding.
 inline constexpr int parts_per_slice = 16;
@@ -33,6 +33,14 @@ using TeamMember = typename TeamPolicy<Exec>::member_type;
 template <class Exec>
 TeamPolicy<Exec> team_policy(const Exec& exec, int league_size) {
   return TeamPolicy<Exec>(exec, league_size, is_host_space<Exec> ? 1 : gpu_team_size, 1);
+}
+
+/// One team a part of a sum.
+template <class Exec>
+auto part_policy(const Exec& exec, int n_parts) {
+  using Policy = Kokkos::TeamPolicy<Exec, Kokkos::Schedule<Kokkos::Dynamic>, Kokkos::IndexType<int>,
+                                    Kokkos::LaunchBounds<gpu_part_team_size, 1>>;
+  return Policy(exec, n_parts, is_host_space<Exec> ? 1 : gpu_part_team_size, 1);
 }
 
 template <class Exec>
