@@ -95,7 +95,7 @@ void Model<T, Exec>::forward(const Exec& exec, const ModelOutput<T, Exec>& outpu
   CHERI_REQUIRE(static_cast<int>(input.codes_NL.extent(1)) == m_shape.in_window,
                 "sequences of " << input.codes_NL.extent(1) << " bp for in_window = " << m_shape.in_window);
   if constexpr (may_have_engine<T, Exec>) {
-    if (m_engine) return m_engine->forward(exec, output.logits_NTW, output.log_counts_NG, input.codes_NL);
+    if (m_engine) return m_engine->forward(exec, output, input);
   }
   stem_forward<T, Exec>(exec, features(0, n), input.codes_NL, m_stem);
   for (int i = 0; i < m_shape.n_layers; ++i) {
@@ -113,9 +113,7 @@ void Model<T, Exec>::backward(const Exec& exec, const View<T**, Exec>& gradient_
   CHERI_REQUIRE(m_mode == Mode::training, "the model was made for inference");
   CHERI_REQUIRE(n % m_slice_size == 0, n << " examples are not whole slices of " << m_slice_size);
   if constexpr (may_have_engine<T, Exec>) {
-    if (m_engine) {
-      return m_engine->backward(exec, gradient_SP, d_output.logits_NTW, d_output.log_counts_NG, input.codes_NL);
-    }
+    if (m_engine) return m_engine->backward(exec, gradient_SP, d_output, input);
   }
   const GradientRows<T, Exec> gradient{gradient_SP, m_slice_size};
   const auto d_features = first_examples(m_d_features, n);

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cheri/base/arena.hpp"
-#include "cheri/nn/ops.hpp"
+#include "cheri/nn/model.hpp"
 #include "cheri/nn/precision.hpp"
 #include "cheri/nn/shape.hpp"
 
@@ -24,14 +24,13 @@ class Engine {
   [[nodiscard]] virtual std::size_t bytes() const = 0;
   /// As the functions of nn::Model of these names.
   virtual void load(const Exec& exec, const View<const float*, Exec>& parameters_P) = 0;
-  virtual void forward(const Exec& exec, const View<float***, Exec>& logits_NTW, const View<float**, Exec>& log_counts_NG,
-                       const View<const Code**, Exec>& codes_NL) = 0;
-  virtual void backward(const Exec& exec, const View<float**, Exec>& gradient_SP,
-                        const View<const float***, Exec>& dlogits_NTW, const View<const float**, Exec>& dlog_counts_NG,
-                        const View<const Code**, Exec>& codes_NL) = 0;
+  virtual void forward(const Exec& exec, const ModelOutput<float, Exec>& output, const ModelInput<float, Exec>& input) = 0;
+  virtual void backward(const Exec& exec, const View<float**, Exec>& gradient_SP, const ModelOutput<float, Exec>& d_output,
+                        const ModelInput<float, Exec>& input) = 0;
 };
 
-/// Null where no such kernels serve the model. Hopper GPUs: tf32 and bf16 for C = 128, H = 256, without controls.
+/// Null where no such kernels serve the model. Hopper GPUs: tf32 and bf16 for C and H that are multiples of 32, C <= 1024,
+/// up to 16 tracks.
 std::shared_ptr<Engine> make_engine(const ModelShape& shape, const ParameterTable& table, int capacity, int slice_size,
                                     bool training, Precision precision);
 

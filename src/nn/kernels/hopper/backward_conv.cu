@@ -15,26 +15,24 @@ namespace cheri::nn::hopper {
 namespace {
 
 constexpr int threads = 256;
-constexpr int lane_channels = 4;   ///< with 8 (bf16) the window's state spills
-constexpr int lanes = channels / lane_channels;
-constexpr int groups_per_block = threads / lanes;
 constexpr int steps = 16;
 constexpr int batch = 4;   ///< rows whose loads are in flight together
 
-template <class Mode>
+template <class Mode, class Mlp>
 struct Arguments {
   using Activation = typename Mode::Activation;
+  Mlp mlp;
   Activation* gradient;   ///< dout, then dx
   __half* copy;           ///< scaled dx, or null
   const Activation* x;
-  const typename Format<Mode>::Operand* dz;   ///< two partial sums
+  const typename Format<Mode>::Operand* dz;   ///< Mlp::dz_parts partial sums
   const float* conv_3C;
   const float4* coefficients;
   SliceRange* ranges;
   float* conv_parts;
   Chains walk;
   int length, n_blocks, slice_size;
-  std::int64_t half_stride;   ///< from one partial sum of dz to the other
+  std::int64_t part_stride;   ///< from one partial sum of dz to the other
 };
 
 using Channels = float[lane_channels];
@@ -54,8 +52,9 @@ struct Lane {
   Channels d_w0 = {}, d_w1 = {}, d_w2 = {};
   float largest = 0;   ///< max |dx|
 
-  __device__ __forceinline__ Lane(const Arguments<Mode>& p, int example) {
-    const int c = static_cast<int>(threadIdx.x) % lanes * lane_channels;
+  template <class Mlp>
+  __device__ __forceinline__ Lane(const Arguments<Mode, Mlp>& p, int example) {
+    const int channels = p.mlp.channels, c = static_cast<int>(threadIdx.x) % (channels / lane_channels) * lane_channels;
     const std::size_t begin = static_cast<std::size_t>(example) * p.length * channels + c;
     gradient = p.gradient + begin;
     copy = p.copy + begin;
@@ -85,12 +84,12 @@ struct Lane {
 };
 
 /// One segment. is_inside: it lies in the example with all its neighbours, so that no row need be checked.
-template <bool is_inside, class Mode>
-__device__ __forceinline__ void walk_segment(Lane<Mode>& lane, const Arguments<Mode>& p, int item) {
+template <bool is_inside, class Mode, class Mlp>
+__device__ __forceinline__ void walk_segment(Lane<Mode>& lane, const Arguments<Mode, Mlp>& p, int item) {
   using Activation = typename Mode::Activation;
   using Dz = typename Format<Mode>::Operand;
   constexpr int n = lane_channels;
-  const int d = p.walk.dilation, row_step = d * channels;
+  const int channels = p.mlp.channels, d = p.walk.dilation, row_step = d * channels;
   const auto inside = [&](int row) { return is_inside || (row >= 0 && row < p.length); };
   const auto load_x = [&](int row, int at, bool wanted) {
     return load_run_if<n>(wanted && inside(row), lane.x + static_cast<std::ptrdiff_t>(at));
@@ -117,7 +116,7 @@ __device__ __forceinline__ void walk_segment(Lane<Mode>& lane, const Arguments<M
       x_after[u] = load_x(r + d, o + row_step, wanted);
       const Dz* const from = lane.dz + static_cast<std::ptrdiff_t>(o);
       dz_a[u] = load_run_if<n>(wanted && inside(r), from);
-      dz_b[u] = load_run_if<n>(wanted && inside(r), from + p.half_stride);
+      if constexpr (Mlp::dz_parts == 2) dz_b[u] = load_run_if<n>(wanted && inside(r), from + p.part_stride);
       dout[u] = load_run_if<n>(finishes && inside(r - d), lane.gradient + static_cast<std::ptrdiff_t>(o - row_step));
     }
 #pragma unroll
@@ -129,7 +128,9 @@ __device__ __forceinline__ void walk_segment(Lane<Mode>& lane, const Arguments<M
       for (int i = 0; i < n; ++i) {
         const float next = x_after[u][i];
         const float conv = fmaf(lane.w0[i], x_before[i], fmaf(lane.w1[i], x_here[i], lane.w2[i] * next));
-        float dconv = fmaf(-lane.of_conv, conv, fmaf(lane.of_dz, dz_a[u][i] + dz_b[u][i], -lane.constant));
+        float dz = dz_a[u][i];
+        if constexpr (Mlp::dz_parts == 2) dz += dz_b[u][i];
+        float dconv = fmaf(-lane.of_conv, conv, fmaf(lane.of_dz, dz, -lane.constant));
         if (!inside(r)) dconv = 0;
         const float own = owned ? dconv : 0.f;
         lane.d_w0[i] = fmaf(own, x_before[i], lane.d_w0[i]);
@@ -148,13 +149,17 @@ __device__ __forceinline__ void walk_segment(Lane<Mode>& lane, const Arguments<M
 }
 
 /// The taps' gradients of the block, groups added in order, and the slice's largest dx.
-template <class Mode>
-__device__ __forceinline__ void leave_sums(const Lane<Mode>& lane, const Arguments<Mode>& p, int example) {
-  __shared__ float of_group[groups_per_block][conv_part_floats];
+template <class Mode, class Mlp>
+__device__ __forceinline__ void leave_sums(const Lane<Mode>& lane, const Arguments<Mode, Mlp>& p, int example) {
+  __shared__ __align__(16) float of_groups[3 * threads * lane_channels];
+  const int channels = p.mlp.channels, lanes = channels / lane_channels, groups = groups_of_block(threads, channels);
   const int group = static_cast<int>(threadIdx.x) / lanes, c = static_cast<int>(threadIdx.x) % lanes * lane_channels;
-  store_run(&of_group[group][c], lane.d_w0);
-  store_run(&of_group[group][channels + c], lane.d_w1);
-  store_run(&of_group[group][2 * channels + c], lane.d_w2);
+  if (group < groups) {
+    float* const mine = of_groups + group * 3 * channels + c;
+    store_run(mine, lane.d_w0);
+    store_run(mine + channels, lane.d_w1);
+    store_run(mine + 2 * channels, lane.d_w2);
+  }
   __shared__ unsigned largest_bits;
   if (threadIdx.x == 0) largest_bits = 0;
   __syncthreads();
@@ -164,21 +169,22 @@ __device__ __forceinline__ void leave_sums(const Lane<Mode>& lane, const Argumen
     __syncthreads();
     if (threadIdx.x == 0) atomicMax(&p.ranges[example / p.slice_size].largest_bits, largest_bits);
   }
-  for (int i = threadIdx.x; i < conv_part_floats; i += threads) {
+  for (int i = threadIdx.x; i < 3 * channels; i += threads) {
     float total = 0;
-#pragma unroll
-    for (int g = 0; g < groups_per_block; ++g) total += of_group[g][i];
-    p.conv_parts[static_cast<std::size_t>(blockIdx.x) * conv_part_floats + i] = total;
+#pragma unroll 8
+    for (int g = 0; g < groups; ++g) total += of_groups[g * 3 * channels + i];
+    p.conv_parts[static_cast<std::size_t>(blockIdx.x) * 3 * channels + i] = total;
   }
 }
 
-template <class Mode>
-__global__ void __launch_bounds__(threads, 2) backward_conv_kernel(const Arguments<Mode> p) {
+template <class Mode, class Mlp>
+__global__ void __launch_bounds__(threads, 2) backward_conv_kernel(const Arguments<Mode, Mlp> p) {
+  const int lanes = p.mlp.channels / lane_channels, groups = groups_of_block(threads, p.mlp.channels);
   await_previous();
   const int example = blockIdx.x / p.n_blocks, block = blockIdx.x % p.n_blocks;
   Lane<Mode> lane(p, example);
-  const int group = block * groups_per_block + static_cast<int>(threadIdx.x) / lanes;
-  const int end = min(p.walk.items, (group + 1) * p.walk.items_per_group);
+  const int in_block = static_cast<int>(threadIdx.x) / lanes, group = block * groups + in_block;
+  const int end = in_block < groups ? min(p.walk.items, (group + 1) * p.walk.items_per_group) : 0;
 #pragma unroll 1
   for (int item = group * p.walk.items_per_group; item < end; ++item) {
     const int first = item % p.walk.chains + item / p.walk.chains * steps * p.walk.dilation;
@@ -194,32 +200,38 @@ __global__ void __launch_bounds__(threads, 2) backward_conv_kernel(const Argumen
 
 }   // namespace
 
-std::size_t most_conv_parts(int length) {
-  return static_cast<std::size_t>(ceil_div(most_groups(length, steps), groups_per_block));
+std::size_t most_conv_parts(int length, int channels) {
+  return static_cast<std::size_t>(ceil_div(most_groups(length, steps), groups_of_block(threads, channels)));
 }
 
-int conv_parts(int length, int dilation) { return ceil_div(chains_of(length, dilation, steps).groups(), groups_per_block); }
+int conv_parts(const Problem& problem) {
+  return ceil_div(chains_of(problem.length, problem.dilation, steps).groups(),
+                  groups_of_block(threads, problem.width.channels));
+}
 
 template <class Mode>
 void backward_convolution(cudaStream_t stream, const Problem& problem, typename Mode::Activation* gradient_NLC,
                           const typename Mode::Activation* x_NLC, const float* conv_3C, bool write_copy,
                           const BackwardScratch& scratch) {
   using Dz = typename Format<Mode>::Operand;
-  const Arguments<Mode> arguments{gradient_NLC,
-                                  write_copy ? reinterpret_cast<__half*>(scratch.scaled) : nullptr,
-                                  x_NLC,
-                                  reinterpret_cast<const Dz*>(scratch.dz),
-                                  conv_3C,
-                                  scratch.coefficients,
-                                  scratch.ranges,
-                                  scratch.conv_parts,
-                                  chains_of(problem.length, problem.dilation, steps),
-                                  problem.length,
-                                  conv_parts(problem.length, problem.dilation),
-                                  problem.slice_size,
-                                  static_cast<std::int64_t>(problem.examples) * problem.length * channels};
-  launch("cheri::nn::hopper::backward_convolution", stream, backward_conv_kernel<Mode>,
-         problem.examples * arguments.n_blocks, threads, 0, arguments);
+  for_mlp(problem.width, [&](auto mlp) {
+    const Arguments<Mode, decltype(mlp)> arguments{mlp,
+                                                   gradient_NLC,
+                                                   write_copy ? reinterpret_cast<__half*>(scratch.scaled) : nullptr,
+                                                   x_NLC,
+                                                   reinterpret_cast<const Dz*>(scratch.dz),
+                                                   conv_3C,
+                                                   scratch.coefficients,
+                                                   scratch.ranges,
+                                                   scratch.conv_parts,
+                                                   chains_of(problem.length, problem.dilation, steps),
+                                                   problem.length,
+                                                   conv_parts(problem),
+                                                   problem.slice_size,
+                                                   problem.elements()};
+    launch("cheri::nn::hopper::backward_convolution", stream, backward_conv_kernel<Mode, decltype(mlp)>,
+           problem.examples * arguments.n_blocks, threads, 0, arguments);
+  });
 }
 
 #define CHERI_BACKWARD_CONVOLUTION(Mode)                                                                             \

@@ -49,6 +49,7 @@ struct Arguments {
   float4* tile_sums;     ///< (N, tiles, 16): sum dz, sum dz z, max |dz| as stored
   float* linear_parts;   ///< (parts, 2 halves, {dW1 (128,C), dW2 (C,128)})
   const std::byte* packed_layer;
+  LayerNorms norms;
   int examples, length, slice_size;
 };
 
@@ -59,11 +60,11 @@ struct PartTiles {
 
 __device__ __forceinline__ PartTiles tiles_of_block(int length, int slice_size) {
   const int half = blockIdx.x & 1, part = static_cast<int>(blockIdx.x) >> 1;
-  const int slice = part / block_parts_per_slice, p = part % block_parts_per_slice;
+  const int slice = part / FusedMlp::linear_parts, p = part % FusedMlp::linear_parts;
   const int tiles_per_example = ceil_div(length, tile_rows);
   const std::int64_t tiles = static_cast<std::int64_t>(slice_size) * tiles_per_example;
-  const int begin = static_cast<int>(tiles * p / block_parts_per_slice),
-            end = static_cast<int>(tiles * (p + 1) / block_parts_per_slice);
+  const int begin = static_cast<int>(tiles * p / FusedMlp::linear_parts),
+            end = static_cast<int>(tiles * (p + 1) / FusedMlp::linear_parts);
   return {half, static_cast<int>(slice * tiles) + begin, end - begin, tiles_per_example};
 }
 
@@ -340,8 +341,8 @@ struct Consumer {
       products_wait<0>();
       pin(d_linear2), pin(d_linear1);
     }
-    write_weight_gradients(p.linear_parts + static_cast<std::size_t>(blockIdx.x) * (part_floats / 2), d_linear2, d_linear1,
-                           v, place);
+    write_weight_gradients(p.linear_parts + static_cast<std::size_t>(blockIdx.x) * (FusedMlp::part_floats() / 2), d_linear2,
+                           d_linear1, v, place);
     if (is_leader()) stores_wait();
   }
 };
@@ -380,7 +381,7 @@ __global__ void __launch_bounds__(threads, 1)
     take_registers<240>();
     const int v = warpgroup - 1;
     const float* const row_sums = reinterpret_cast<const float*>(shared + shared_row_sums) + 64 * v;
-    const float dz_scale = Format<Mode>::is_scaled ? packed_dz_scale(p.packed_layer) : 1.f;
+    const float dz_scale = Format<Mode>::is_scaled ? packed_dz_scale(p.norms) : 1.f;
     Consumer<Mode>{p, dz, ring, tiles, row_sums, dz_scale, v, Place(), {ring.shared, v}}.run();
   }
 }
@@ -398,11 +399,12 @@ void backward_mlp(cudaStream_t stream, const Problem& problem, const typename Mo
   using F = Format<Mode>;
   const void* const dout = F::is_scaled ? static_cast<const void*>(scratch.scaled) : gradient_NLC;
   const auto map = [&](const void* rows, int examples) {
-    return rows_map<typename F::Operand>(rows, examples, problem.length, tile_rows);
+    return rows_map<typename F::Operand>(rows, examples, problem.length, channels, tile_rows);
   };
-  const Arguments<Mode> arguments{scratch.tile_sums, scratch.linear_parts, packed_layer,
-                                  problem.examples,  problem.length,       problem.slice_size};
-  const int n_blocks = 2 * block_parts_per_slice * problem.n_slices();
+  const Arguments<Mode> arguments{
+      scratch.tile_sums, scratch.linear_parts, packed_layer,      norms_of(problem.width, packed_layer),
+      problem.examples,  problem.length,       problem.slice_size};
+  const int n_blocks = 2 * FusedMlp::linear_parts * problem.n_slices();
   launch("cheri::nn::hopper::backward_mlp", stream, backward_mlp_kernel<Mode>, n_blocks, threads, shared_bytes,
          map(saved_z, problem.examples), map(dout, problem.examples), map(scratch.dz, 2 * problem.examples), arguments);
 }

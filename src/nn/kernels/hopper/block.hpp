@@ -1,5 +1,8 @@
-// The Cheri block for C = 128, H = 256 on Hopper GPUs (compute capability 9.0): the matrix unit's wgmma instructions, fed by
-// bulk copies. Same mathematics and contract as block_forward and block_backward of cheri/nn/ops.hpp, with two precisions:
+// The Cheri block on Hopper GPUs (compute capability 9.0): the matrix unit's wgmma instructions, fed by bulk copies. C = 128
+// with H = 256 has an MLP of its own, whose hidden layer never leaves the multiprocessor ("fused"); any other C and H that
+// are multiples of 32 take one product at a time through memory ("wide").
+//
+// Same mathematics and contract as block_forward and block_backward of cheri/nn/ops.hpp, with two precisions:
 //
 //   Tf32Class  activations fp32; operands of the MLP's products in fp16, whose 10-bit mantissa is TF32's
 //   Bf16       activations and operands bf16
@@ -23,10 +26,21 @@
 
 namespace cheri::nn::hopper {
 
-inline constexpr int channels = 128;              ///< C
-inline constexpr int hidden = 256;                ///< H
-inline constexpr int block_parts_per_slice = 8;   ///< partial sums of a slice's dW1 and dW2. Part of the numerics
+inline constexpr int channels = 128;   ///< C of the fused MLP
+inline constexpr int hidden = 256;     ///< H of the fused MLP
+inline constexpr int max_channels = 1024;
 inline constexpr int max_layers = 32;
+
+/// The sizes of all blocks of a model.
+struct Width {
+  int channels = 0;   ///< C
+  int hidden = 0;     ///< H
+
+  [[nodiscard]] constexpr bool is_fused() const { return channels == hopper::channels && hidden == hopper::hidden; }
+};
+
+/// Whether these kernels take the width: C and H multiples of 32, C <= 1024, H <= 16384.
+bool blocks_serve(const Width& width);
 
 struct Tf32Class {
   using Activation = float;
@@ -42,8 +56,10 @@ struct Problem {
   int dilation = 1;     ///< may exceed L
   int slice_size = 1;   ///< examples of a gradient slice; divides N. Only the backward reads it
   float residual_scale = 0;
+  Width width;
 
   [[nodiscard]] int n_slices() const { return examples / slice_size; }
+  [[nodiscard]] std::int64_t elements() const { return static_cast<std::int64_t>(examples) * length * width.channels; }
 };
 
 /// Sets the kernels' shared memory limits on the current device: once, before the first launch and outside of graph capture.
@@ -57,28 +73,30 @@ struct LayerOffsets {
   std::int64_t conv = 0, linear1 = 0, linear2 = 0;
 };
 
-/// Bytes of one layer's packed weights: 16-bit images of W1 and W2 as shared memory will hold them, for the forward and for
-/// the backward, and the sums and norms that the backward needs.
-std::size_t packed_layer_bytes();
+/// Bytes of one layer's packed weights: 16-bit images of W1 and W2 as the products of the forward and of the backward take
+/// them, and the sums and norms that the backward needs.
+std::size_t packed_layer_bytes(const Width& width);
 
-/// Packs all layers in one launch: layer i at packed + i * packed_layer_bytes(). Once a step.
+/// Packs all layers: layer i at packed + i * packed_layer_bytes(width). Once a step.
 template <class Mode>
 void pack_weights(cudaStream_t stream, std::byte* packed, const float* parameters, const LayerOffsets* layers, int n_layers,
-                  float residual_scale);
+                  const Width& width, float residual_scale);
 
 // ---- forward ---------------------------------------------------------------------------------------------------------
 
 struct ForwardScratch {
   float4* moments = nullptr;             ///< partial statistics
   unsigned* finished_blocks = nullptr;   ///< counters; zeros before the first call, and again after each
+  std::uint16_t* z = nullptr;            ///< (N,L,C) in inference; wide alone
+  std::uint16_t* hidden = nullptr;       ///< gelu(h) (N,L,H); wide alone
 };
 struct ForwardScratchBytes {
-  std::size_t moments, finished_blocks;
+  std::size_t moments, finished_blocks, z, hidden;
 };
-ForwardScratchBytes forward_scratch_bytes(int examples, int length);
+ForwardScratchBytes forward_scratch_bytes(int examples, int length, const Width& width, bool training);
 
 /// Bytes of the 16-bit z that a training forward keeps for each layer.
-std::size_t saved_z_bytes(int examples, int length);
+std::size_t saved_z_bytes(int examples, int length, const Width& width);
 
 /// out = x + s W2 gelu(W1 norm(conv(x))). statistics_N2: mean and 1/sqrt(var + 1e-3) of each example's convolution.
 /// saved_z (N,L,C) receives the normalised convolution for the backward; null in inference. conv_3C in fp32.
@@ -98,19 +116,20 @@ struct SliceRange {
 };
 
 struct BackwardScratch {
-  std::uint16_t* dz = nullptr;       ///< two partial sums of dz (N,L,C), one per half of the hidden units
+  std::uint16_t* dz = nullptr;       ///< (N,L,C); fused: two partial sums of it, one per half of the hidden units
   float* linear_parts = nullptr;     ///< dW1 and dW2, part by part
   float* conv_parts = nullptr;       ///< gradients of the taps
   float4* tile_sums = nullptr;       ///< sums over dz of each tile
   float4* coefficients = nullptr;    ///< of the norm's backward, per example
   std::uint16_t* scaled = nullptr;   ///< fp16 copy of the gradient (N,L,C), scaled; Tf32Class only
   SliceRange* ranges = nullptr;      ///< per slice; Tf32Class only
+  std::uint16_t* hidden = nullptr;   ///< gelu(h), then dh (N,L,H); wide alone
 };
 struct BackwardScratchBytes {
-  std::size_t dz, linear_parts, conv_parts, tile_sums, coefficients, scaled, ranges;
+  std::size_t dz, linear_parts, conv_parts, tile_sums, coefficients, scaled, ranges, hidden;
 };
 template <class Mode>
-BackwardScratchBytes backward_scratch_bytes(int examples, int length, int n_slices);
+BackwardScratchBytes backward_scratch_bytes(int examples, int length, const Width& width, int n_slices);
 
 /// Before the backward of the last block: measures the heads' gradient and writes its scaled copy (Bf16: nothing to do).
 /// packed_layer: the last block's.

@@ -25,6 +25,12 @@ constexpr Chains chains_of(int length, int dilation, int steps) {
   return {d, d, d * ceil_div(chain_rows, steps), std::max(1, steps / chain_rows)};
 }
 
+/// A group has one lane for so many channels: with 8 (bf16) registers spill.
+inline constexpr int lane_channels = 4;
+
+/// Groups side by side in a block of `threads`; threads that fill no group are idle.
+__host__ __device__ constexpr int groups_of_block(int threads, int channels) { return threads / (channels / lane_channels); }
+
 /// No more groups than this walk an example, whatever the dilation: a chain of `steps` rows or less wastes less than half of
 /// a group's rows, a longer one less than half of its last segment.
 constexpr int most_groups(int length, int steps) { return ceil_div(4 * length, steps) + 1; }

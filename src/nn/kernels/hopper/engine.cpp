@@ -3,6 +3,7 @@
 
 #include "cheri/base/check.hpp"
 #include "nn/kernels/hopper/block.hpp"
+#include "nn/kernels/hopper/controls.hpp"
 #include "nn/kernels/hopper/heads.hpp"
 #include "nn/kernels/hopper/stem.hpp"
 
@@ -21,6 +22,8 @@ struct Sizes {
 };
 
 StemShape stem_shape(const ModelShape& shape, int n) { return {n, shape.in_window, shape.n_filters}; }
+
+Width width_of(const ModelShape& shape) { return {shape.n_filters, shape.hidden()}; }
 
 HeadShape head_shape(const ModelShape& shape, int n) {
   return {n, shape.in_window, shape.n_filters, shape.n_tracks(), shape.n_groups(), shape.out_window, shape.n_controls};
@@ -51,32 +54,41 @@ class EngineOf final : public Engine {
     heads_pack<Activation>(stream, m_heads.data(), at(m_head_offsets.profile_weight), at(m_head_offsets.count_weight),
                            head_shape(m_shape, m_sizes.capacity));
     if (m_layers.empty()) return;
-    pack_weights<Mode>(stream, m_packed.data(), m_parameters, m_layers.data(), m_shape.n_layers, residual_scale());
+    pack_weights<Mode>(stream, m_packed.data(), m_parameters, m_layers.data(), m_shape.n_layers, width(), residual_scale());
   }
 
-  void forward(const Exec& exec, const View<float***, Exec>& logits_NTW, const View<float**, Exec>& log_counts_NG,
-               const View<const Code**, Exec>& codes_NL) override {
-    const int n = static_cast<int>(codes_NL.extent(0));
+  void forward(const Exec& exec, const ModelOutput<float, Exec>& output, const ModelInput<float, Exec>& input) override {
+    const int n = static_cast<int>(input.codes_NL.extent(0));
     const cudaStream_t stream = exec.cuda_stream();
-    stem_forward<Activation>(stream, features(0), codes_NL.data(), m_stem.data(), at(m_stem_bias), stem_shape(m_shape, n));
+    stem_forward<Activation>(stream, features(0), input.codes_NL.data(), m_stem.data(), at(m_stem_bias),
+                             stem_shape(m_shape, n));
     for (int i = 0; i < m_shape.n_layers; ++i) {
       block_forward<Mode>(stream, problem(i, n, 1), features(i + 1), statistics(i), saved(i), features(i), at(layer(i).conv),
                           packed(i), forward_scratch());
     }
-    heads_forward<Activation>(stream, logits_NTW.data(), log_counts_NG.data(), features(m_shape.n_layers), m_heads.data(),
-                              at(m_head_offsets.profile_bias), at(m_head_offsets.count_bias), head_shape(m_shape, n),
-                              m_head_scratch.data());
+    heads_forward<Activation>(stream, output.logits_NTW.data(), output.log_counts_NG.data(), features(m_shape.n_layers),
+                              m_heads.data(), at(m_head_offsets.profile_bias), at(m_head_offsets.count_bias),
+                              head_shape(m_shape, n), m_head_scratch.data());
+    if (m_shape.n_controls == 0) return;
+    controls_forward(stream, output.logits_NTW.data(), output.log_counts_NG.data(), m_log_control.data(),
+                     input.control_NKL.data(), at(m_head_offsets.profile_weight), at(m_head_offsets.count_weight),
+                     head_shape(m_shape, n));
   }
 
-  void backward(const Exec& exec, const View<float**, Exec>& gradient_SP, const View<const float***, Exec>& dlogits_NTW,
-                const View<const float**, Exec>& dlog_counts_NG, const View<const Code**, Exec>& codes_NL) override {
-    const int n = static_cast<int>(codes_NL.extent(0));
+  void backward(const Exec& exec, const View<float**, Exec>& gradient_SP, const ModelOutput<float, Exec>& d_output,
+                const ModelInput<float, Exec>& input) override {
+    const int n = static_cast<int>(input.codes_NL.extent(0));
     const cudaStream_t stream = exec.cuda_stream();
     const auto row = static_cast<std::int64_t>(gradient_SP.stride(0));
     const SliceGradients gradient{gradient_SP.data(), row, m_sizes.slice_size};
     Activation* const d_features = m_d_features.data();
-    heads_backward<Activation>(stream, gradient, m_head_offsets, d_features, dlogits_NTW.data(), dlog_counts_NG.data(),
-                               features(m_shape.n_layers), m_heads.data(), head_shape(m_shape, n), m_head_scratch.data());
+    heads_backward<Activation>(stream, gradient, m_head_offsets, d_features, d_output.logits_NTW.data(),
+                               d_output.log_counts_NG.data(), features(m_shape.n_layers), m_heads.data(),
+                               head_shape(m_shape, n), m_head_scratch.data());
+    if (m_shape.n_controls > 0) {
+      controls_backward(stream, gradient, m_head_offsets, d_output.logits_NTW.data(), d_output.log_counts_NG.data(),
+                        input.control_NKL.data(), m_log_control.data(), head_shape(m_shape, n));
+    }
     const int last = m_shape.n_layers - 1;
     if (last >= 0) begin_backward<Mode>(stream, problem(last, n, m_sizes.slice_size), d_features, packed(last), m_backward);
     for (int i = last; i >= 0; --i) {
@@ -84,7 +96,7 @@ class EngineOf final : public Engine {
                            d_features, features(i), statistics(i), saved(i), at(layer(i).conv), packed(i),
                            i > 0 ? packed(i - 1) : nullptr, m_backward);
     }
-    stem_backward<Activation>(stream, gradient, m_stem_weight, m_stem_bias, d_features, codes_NL.data(), m_stem.data(),
+    stem_backward<Activation>(stream, gradient, m_stem_weight, m_stem_bias, d_features, input.codes_NL.data(), m_stem.data(),
                               at(m_stem_bias), stem_shape(m_shape, n), m_stem_scratch.data());
   }
 
@@ -111,11 +123,14 @@ class EngineOf final : public Engine {
     };
     m_stem = take("stem", stem_packed_size(m_shape.n_filters));
     m_heads = take("heads", heads_packed_size(head_shape(m_shape, n)));
-    m_packed = take("blocks", layers * packed_layer_bytes());
+    m_packed = take("blocks", layers * packed_layer_bytes(width()));
     m_head_scratch = take("head_scratch", heads_scratch_size(head_shape(m_shape, n), n_slices));
-    const ForwardScratchBytes forward = forward_scratch_bytes(n, length);
+    m_log_control = arena.take<View<float*, Exec>>("log_control", static_cast<std::size_t>(n));
+    const ForwardScratchBytes forward = forward_scratch_bytes(n, length, width(), m_sizes.training);
     m_moments = take("moments", forward.moments);
     m_counters = take("counters", forward.finished_blocks);
+    m_z = take("inference_z", forward.z);
+    m_hidden = take("hidden", forward.hidden);
 
     // In training every block keeps its input; in inference two buffers take turns.
     const std::size_t kept = m_sizes.training ? layers : std::min<std::size_t>(layers, 1);
@@ -127,10 +142,10 @@ class EngineOf final : public Engine {
       m_statistics.push_back(arena.take<View<float**, Exec>>("statistics", static_cast<std::size_t>(n), std::size_t{2}));
     }
     if (!m_sizes.training) return;
-    for (std::size_t i = 0; i < kept; ++i) m_saved.push_back(take("z", saved_z_bytes(n, length)));
+    for (std::size_t i = 0; i < kept; ++i) m_saved.push_back(take("z", saved_z_bytes(n, length, width())));
     m_d_features = take_features("d_features");
     m_stem_scratch = take("stem_scratch", stem_scratch_size(m_shape.n_filters, n_slices));
-    lay_out_backward(take, backward_scratch_bytes<Mode>(n, length, n_slices));
+    lay_out_backward(take, backward_scratch_bytes<Mode>(n, length, width(), n_slices));
   }
 
   template <class Take>
@@ -142,13 +157,15 @@ class EngineOf final : public Engine {
     m_backward.coefficients = reinterpret_cast<float4*>(take("coefficients", bytes.coefficients).data());
     m_backward.scaled = reinterpret_cast<std::uint16_t*>(take("scaled", bytes.scaled).data());
     m_backward.ranges = reinterpret_cast<SliceRange*>(take("ranges", bytes.ranges).data());
+    m_backward.hidden = reinterpret_cast<std::uint16_t*>(take("d_hidden", bytes.hidden).data());
   }
 
   [[nodiscard]] const float* at(std::int64_t offset) const { return m_parameters + offset; }
+  [[nodiscard]] Width width() const { return width_of(m_shape); }
   [[nodiscard]] float residual_scale() const { return static_cast<float>(m_shape.residual_scale); }
   [[nodiscard]] const LayerOffsets& layer(int i) const { return m_layers[static_cast<std::size_t>(i)]; }
   [[nodiscard]] const std::byte* packed(int i) const {
-    return m_packed.data() + static_cast<std::size_t>(i) * packed_layer_bytes();
+    return m_packed.data() + static_cast<std::size_t>(i) * packed_layer_bytes(width());
   }
   [[nodiscard]] Activation* features(int i) const {
     return m_features[static_cast<std::size_t>(i) % m_features.size()].data();
@@ -161,10 +178,11 @@ class EngineOf final : public Engine {
   }
   /// A forward takes any number of examples, a backward whole slices.
   [[nodiscard]] Problem problem(int i, int n, int slice_size) const {
-    return {n, m_shape.in_window, 1 << i, slice_size, residual_scale()};
+    return {n, m_shape.in_window, 1 << i, slice_size, residual_scale(), width()};
   }
   [[nodiscard]] ForwardScratch forward_scratch() const {
-    return {reinterpret_cast<float4*>(m_moments.data()), reinterpret_cast<unsigned*>(m_counters.data())};
+    return {reinterpret_cast<float4*>(m_moments.data()), reinterpret_cast<unsigned*>(m_counters.data()),
+            reinterpret_cast<std::uint16_t*>(m_z.data()), reinterpret_cast<std::uint16_t*>(m_hidden.data())};
   }
 
   ModelShape m_shape;
@@ -176,7 +194,8 @@ class EngineOf final : public Engine {
 
   Arena<Exec> m_arena;
   Bytes m_stem, m_heads, m_packed;   ///< weights in the order of the kernels
-  Bytes m_head_scratch, m_stem_scratch, m_moments, m_counters;
+  Bytes m_head_scratch, m_stem_scratch, m_moments, m_counters, m_z, m_hidden;
+  View<float*, Exec> m_log_control;   ///< of each example, for the backward
   std::vector<Features> m_features;   ///< input of block i; the last is the heads'. Two in inference
   std::vector<View<float**, Exec>> m_statistics;
   std::vector<Bytes> m_saved;   ///< z of block i, 16 bit
@@ -191,9 +210,8 @@ bool device_is_hopper() {
 }
 
 bool serves(const ModelShape& shape, Precision precision) {
-  return precision != Precision::fp32 && shape.n_filters == channels && shape.hidden() == hidden &&
-         shape.n_layers <= max_layers && stem_serves(stem_shape(shape, 1)) && heads_serve(head_shape(shape, 1)) &&
-         device_is_hopper();
+  return precision != Precision::fp32 && blocks_serve(width_of(shape)) && shape.n_layers <= max_layers &&
+         stem_serves(stem_shape(shape, 1)) && heads_serve(head_shape(shape, 1)) && device_is_hopper();
 }
 
 }   // namespace

@@ -343,7 +343,7 @@ void forward_mlp(cudaStream_t stream, const Problem& problem, typename Mode::Act
                                   Divisor(problem.length),
                                   split_scale(problem.residual_scale).power,
                                   window};
-  const CUtensorMap x = rows_map<typename Mode::Activation>(x_NLC, 1, rows, window.run_rows);
+  const CUtensorMap x = rows_map<typename Mode::Activation>(x_NLC, 1, rows, channels, window.run_rows);
   const int n_blocks = std::min(multiprocessors(), ceil_div(rows, tile_rows));
   const auto kernel = saved_z ? forward_mlp_kernel<Mode, true> : forward_mlp_kernel<Mode, false>;
   launch("cheri::nn::hopper::forward_mlp", stream, kernel, n_blocks, threads, shared_bytes, x, arguments);

@@ -32,14 +32,12 @@ constexpr int weight_words = weight_positions + columns - 2;
 
 constexpr int max_tracks = 16;
 
-__host__ __device__ constexpr int trimming(const HeadShape& n) { return (n.length - n.window) / 2; }
-
 /// Positions [begin, end) whose features reach the logits.
 struct Reached {
   int begin, end;
 };
 __host__ __device__ constexpr Reached reached(const HeadShape& n) {
-  const int begin = trimming(n) - reach, end = trimming(n) + n.window + reach;
+  const int begin = n.trimming() - reach, end = n.trimming() + n.window + reach;
   return {begin > 0 ? begin : 0, end < n.length ? end : n.length};
 }
 
@@ -49,11 +47,11 @@ __host__ __device__ constexpr Reached reached(const HeadShape& n) {
 struct Weights {
   const float* profile;
   const float* count;
-  int channels, groups;
+  HeadShape n;
 
   __device__ float operator()(int track, int column, int channel) const {
-    if (column < taps) return profile[(static_cast<std::int64_t>(track) * channels + channel) * taps + column];
-    return column == count_column && track < groups ? count[track * channels + channel] : 0.0f;
+    if (column < taps) return profile[(static_cast<std::int64_t>(track) * n.profile_inputs() + channel) * taps + column];
+    return column == count_column && track < n.groups ? count[track * n.count_inputs() + channel] : 0.0f;
   }
 };
 
@@ -94,7 +92,8 @@ __global__ void pack_kernel(uint4* packed, Weights weights) {
   if (word >= packed_words) return;
   const int group = static_cast<int>(blockIdx.y), track = static_cast<int>(blockIdx.z);
   const int first_channel = group * warp_channels, lane = word % 32;
-  uint4* const to = packed + (static_cast<std::int64_t>(track) * (weights.channels / warp_channels) + group) * packed_words;
+  uint4* const to =
+      packed + (static_cast<std::int64_t>(track) * (weights.n.channels / warp_channels) + group) * packed_words;
   if (word < forward_words) {
     const int at = word / 32;
     to[word] = forward_fragment<T>(weights, track, first_channel, at / column_tiles, at % column_tiles, lane);
@@ -244,7 +243,7 @@ __global__ void __launch_bounds__(threads, 2)
   const int warp = static_cast<int>(threadIdx.x) / 32, example = static_cast<int>(blockIdx.y);
   const int first_output = static_cast<int>(blockIdx.x) * outputs_of_block;
   const int outputs = min(outputs_of_block, n.window - first_output);
-  const int first = trimming(n) + first_output - reach;   // position of row 0
+  const int first = n.trimming() + first_output - reach;   // position of row 0
   const int row_tiles = (outputs + taps - 1 + 15) / 16;
   const T* const features = features_NLC + static_cast<std::int64_t>(example) * n.length * n.channels;
   RowChunk<T> ahead;
@@ -292,7 +291,7 @@ struct ShiftedGradient {
 
   __device__ ShiftedGradient(const float* dlogits_NTW, const HeadShape& n, int example, int track)
       : dlogits(dlogits_NTW + (static_cast<std::int64_t>(example) * n.tracks + track) * n.window),
-        shift(reach - trimming(n)),
+        shift(reach - n.trimming()),
         window(n.window) {}
 
   __device__ __forceinline__ float operator()(int i) const {
@@ -307,7 +306,7 @@ __device__ __forceinline__ float count_gradient(const float* dlog_counts_NG, con
 }
 
 __device__ __forceinline__ bool in_window(const HeadShape& n, int l) {
-  return l >= trimming(n) && l < trimming(n) + n.window;
+  return l >= n.trimming() && l < n.trimming() + n.window;
 }
 
 /// The count head's column of a track: its gradient as the second value of a word, at the positions of the window.
@@ -382,7 +381,7 @@ __global__ void __launch_bounds__(threads, 2)
   if (is_reached(begin, input_positions)) {
     for (int track = 0; track < n.tracks; ++track) {
       const float gradient = count_gradient(dlog_counts_NG, n, example, track);
-      const CountColumn count{split_bf16(0, gradient), trimming(n) - begin, n.window};
+      const CountColumn count{split_bf16(0, gradient), n.trimming() - begin, n.window};
       const uint4* const weights =
           packed + (static_cast<std::int64_t>(track) * (n.channels / warp_channels) + group) * packed_words + forward_words;
       add_input_track(sums, shared_words + track * n_words + run_begin + columns - 2 + lane.g - 2 * lane.q, weights, count,
@@ -565,8 +564,8 @@ __global__ void __launch_bounds__(threads)
     if (row == count_column && track >= n.groups) return;
     const std::int64_t place =
         row == count_column
-            ? offsets.count_weight + track * n.channels + channel
-            : offsets.profile_weight + (static_cast<std::int64_t>(track) * n.channels + channel) * taps + row;
+            ? offsets.count_weight + track * n.count_inputs() + channel
+            : offsets.profile_weight + (static_cast<std::int64_t>(track) * n.profile_inputs() + channel) * taps + row;
     to[place] = sum_of_parts(partial, size, slice, index);
     return;
   }
@@ -593,7 +592,7 @@ int blocks_of_example(const HeadShape& n) { return (n.window + max_outputs - 1) 
 bool heads_serve(const HeadShape& n) {
   return n.examples >= 1 && n.window >= 1 && n.length >= n.window && n.channels >= warp_channels &&
          n.channels % warp_channels == 0 && static_cast<std::int64_t>(n.length) * n.channels <= INT32_MAX && n.groups >= 1 &&
-         n.groups <= n.tracks && n.tracks <= max_tracks && n.controls == 0;
+         n.groups <= n.tracks && n.tracks <= max_tracks;
 }
 
 std::size_t heads_packed_size(const HeadShape& n) {
@@ -614,9 +613,8 @@ void heads_pack(cudaStream_t stream, void* packed, const float* profile_weight, 
                 const HeadShape& n) {
   const dim3 grid((packed_words + threads - 1) / threads, static_cast<unsigned>(n.channels / warp_channels),
                   static_cast<unsigned>(n.tracks));
-  pack_kernel<T><<<grid, threads, 0, stream>>>(static_cast<uint4*>(packed),
-                                               Weights{profile_weight, count_weight, n.channels, n.groups});
-  CHERI_CHECK_LAUNCH("cheri::nn::hopper::heads_pack");
+  launch_in_order("cheri::nn::hopper::heads_pack", stream, pack_kernel<T>, grid, threads, 0, static_cast<uint4*>(packed),
+                  Weights{profile_weight, count_weight, n});
 }
 
 template <class T>
@@ -626,14 +624,13 @@ void heads_forward(cudaStream_t stream, float* logits_NTW, float* log_counts_NG,
   float* const count_sums = static_cast<float*>(scratch);
   constexpr auto shared = static_cast<int>(sizeof(ForwardShared));
   allow_shared_memory(heads_forward_kernel<T>, shared, "cheri::nn::hopper::heads_forward");
-  heads_forward_kernel<T>
-      <<<dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(n.examples)), threads, shared, stream>>>(
-          logits_NTW, count_sums, features_NLC, static_cast<const uint4*>(packed), profile_bias, n,
-          (n.window + blocks - 1) / blocks);
-  CHERI_CHECK_LAUNCH("cheri::nn::hopper::heads_forward");
-  count_head_kernel<<<static_cast<unsigned>((n.examples * n.groups + threads - 1) / threads), threads, 0, stream>>>(
-      log_counts_NG, count_sums, count_bias, n, blocks);
-  CHERI_CHECK_LAUNCH("cheri::nn::hopper::heads_forward::count_head");
+  launch_in_order("cheri::nn::hopper::heads_forward", stream, heads_forward_kernel<T>,
+                  dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(n.examples)), threads, shared, logits_NTW,
+                  count_sums, features_NLC, static_cast<const uint4*>(packed), profile_bias, n,
+                  (n.window + blocks - 1) / blocks);
+  launch_in_order("cheri::nn::hopper::heads_forward::count_head", stream, count_head_kernel,
+                  dim3(static_cast<unsigned>((n.examples * n.groups + threads - 1) / threads)), threads, 0, log_counts_NG,
+                  count_sums, count_bias, n, blocks);
 }
 
 template <class T>
@@ -646,27 +643,25 @@ void heads_backward(cudaStream_t stream, const SliceGradients& gradient, const H
   const PartBlocks blocks(n.channels);
   constexpr std::size_t weight_shared =
       std::max(sizeof(float) * gradient_rows * block_channels, sizeof(uint2) * max_part_threads / 32 * weight_words);
-  heads_weights_kernel<T>
-      <<<dim3(static_cast<unsigned>(n_slices * parts_per_slice), static_cast<unsigned>(n.tracks), blocks.blocks),
-         blocks.threads, weight_shared, stream>>>(partial, dlogits_NTW, dlog_counts_NG, features_NLC, n,
-                                                  gradient.slice_size);
-  CHERI_CHECK_LAUNCH("cheri::nn::hopper::heads_backward::weights");
+  launch_in_order("cheri::nn::hopper::heads_backward::weights", stream, heads_weights_kernel<T>,
+                  dim3(static_cast<unsigned>(n_slices * parts_per_slice), static_cast<unsigned>(n.tracks), blocks.blocks),
+                  blocks.threads, weight_shared, partial, dlogits_NTW, dlog_counts_NG, features_NLC, n, gradient.slice_size);
 
   const int weight_blocks = (n.tracks * gradient_rows * n.channels + threads - 1) / threads;
-  heads_gradient_kernel<<<dim3(static_cast<unsigned>(weight_blocks + n.tracks + n.groups), static_cast<unsigned>(n_slices)),
-                          threads, 0, stream>>>(gradient, offsets, partial, dlogits_NTW, dlog_counts_NG, n, weight_blocks);
-  CHERI_CHECK_LAUNCH("cheri::nn::hopper::heads_backward::gradient");
+  launch_in_order("cheri::nn::hopper::heads_backward::gradient", stream, heads_gradient_kernel,
+                  dim3(static_cast<unsigned>(weight_blocks + n.tracks + n.groups), static_cast<unsigned>(n_slices)), threads,
+                  0, gradient, offsets, partial, dlogits_NTW, dlog_counts_NG, n, weight_blocks);
 
   const int groups = std::min(n.channels / warp_channels, 4);
   const auto channel_blocks = static_cast<unsigned>((n.channels / warp_channels + groups - 1) / groups);
   const int runs = warps / groups, block_positions = runs * input_positions;
   const std::size_t shared = sizeof(uint2) * static_cast<std::size_t>(n.tracks * (block_positions + columns - 2));
   allow_shared_memory(heads_input_kernel<T>, static_cast<int>(shared), "cheri::nn::hopper::heads_backward::input");
-  heads_input_kernel<T><<<dim3(static_cast<unsigned>((n.length + block_positions - 1) / block_positions),
-                               static_cast<unsigned>(n.examples), channel_blocks),
-                          static_cast<unsigned>(32 * groups * runs), shared, stream>>>(
-      dfeatures_NLC, dlogits_NTW, dlog_counts_NG, static_cast<const uint4*>(packed), n, groups);
-  CHERI_CHECK_LAUNCH("cheri::nn::hopper::heads_backward::input");
+  launch_in_order("cheri::nn::hopper::heads_backward::input", stream, heads_input_kernel<T>,
+                  dim3(static_cast<unsigned>((n.length + block_positions - 1) / block_positions),
+                       static_cast<unsigned>(n.examples), channel_blocks),
+                  32 * groups * runs, shared, dfeatures_NLC, dlogits_NTW, dlog_counts_NG, static_cast<const uint4*>(packed),
+                  n, groups);
 }
 
 #define CHERI_HOPPER_HEADS(T)                                                                                              \

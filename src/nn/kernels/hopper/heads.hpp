@@ -11,17 +11,22 @@
 
 namespace cheri::nn::hopper {
 
-/// The output window is centred: [trimming, trimming + window) with trimming = (length - window) / 2.
+/// The output window is centred: [trimming, trimming + window).
 struct HeadShape {
   int examples, length, channels, tracks, groups, window;
   int controls = 0;
+
+  /// Rows of 75 taps of a track in fconv.weight, and weights of a group in linear.weight: the controls' stand last.
+  [[nodiscard]] constexpr int profile_inputs() const { return channels + controls; }
+  [[nodiscard]] constexpr int count_inputs() const { return channels + (controls > 0 ? 1 : 0); }
+  [[nodiscard]] constexpr int trimming() const { return (length - window) / 2; }
 };
 
-/// Whether these kernels take the shape: channels a multiple of 32, groups <= tracks <= 16, no controls.
+/// Whether these kernels take the shape: channels a multiple of 32, groups <= tracks <= 16.
 bool heads_serve(const HeadShape& shape);
 
-/// Where the four parameters lie in a row of the gradient: fconv.weight (T,C,75), fconv.bias (T), linear.weight (G,C),
-/// linear.bias (G).
+/// Where the four parameters lie in a row of the gradient: fconv.weight (T,C+K,75), fconv.bias (T), linear.weight
+/// (G,C[+1]), linear.bias (G).
 struct HeadOffsets {
   std::int64_t profile_weight, profile_bias, count_weight, count_bias;
 };
@@ -38,7 +43,7 @@ void heads_pack(cudaStream_t stream, void* packed, const float* profile_weight, 
 std::size_t heads_scratch_size(const HeadShape& shape, int n_slices);
 
 /// logits(n,t,w) = bias(t) + sum_{k,c} W(t,c,k) features(n, trimming + w + k - 37, c), zero outside the example;
-/// log_counts(n,g) = bias(g) + sum_c W(g,c) mean of features(n, :, c) over the window.
+/// log_counts(n,g) = bias(g) + sum_c W(g,c) mean of features(n, :, c) over the window. What controls add: controls.hpp.
 template <class T>
 void heads_forward(cudaStream_t stream, float* logits_NTW, float* log_counts_NG, const T* features_NLC, const void* packed,
                    const float* profile_bias, const float* count_bias, const HeadShape& shape, void* scratch);

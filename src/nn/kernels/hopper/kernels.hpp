@@ -5,7 +5,44 @@
 
 namespace cheri::nn::hopper {
 
-/// What a layer's packed weights hold, in bytes from its start.
+/// What the kernels around the MLP must know of it. They are compiled once for the fused one, whose sizes fold into their
+/// address arithmetic, and once for any other.
+struct FusedMlp {
+  static constexpr int channels = hopper::channels, hidden = hopper::hidden;
+  static constexpr int dz_parts = 2;       ///< partial sums of dz; dW1 and dW2 come in as many parts of the hidden units
+  static constexpr int linear_parts = 8;   ///< partial sums of a slice's dW1 and dW2. Part of the numerics
+  static constexpr int part_floats() { return 2 * hidden * channels; }
+};
+struct AnyMlp {
+  int channels, hidden, linear_parts;
+  static constexpr int dz_parts = 1;
+  [[nodiscard]] __host__ __device__ constexpr int part_floats() const { return 2 * hidden * channels; }
+};
+AnyMlp any_mlp(const Width& width);
+
+/// Calls f(FusedMlp or AnyMlp).
+template <class F>
+void for_mlp(const Width& width, const F& f) {
+  if (width.is_fused()) {
+    f(FusedMlp{});
+  } else {
+    f(any_mlp(width));
+  }
+}
+
+/// Bounds on what the products of a layer can grow to: sums of magnitudes in its packed weights.
+struct LayerNorms {
+  const float* linear1 = nullptr;   ///< [n_linear1]: sum over h of |W1(h,c)|, the largest of 32 channels
+  const float* linear2 = nullptr;   ///< [hidden]: sum over c of |fraction W2(c,h)|
+  int n_linear1 = 0, hidden = 0;
+};
+/// Null pointers if packed_layer is null.
+LayerNorms norms_of(const Width& width, const std::byte* packed_layer);
+
+/// float4 of an example in BackwardScratch::tile_sums: (sum dz, sum dz z, max |dz| as stored, 0) of tiles in any division.
+int sums_per_example(const Width& width, int length);
+
+/// What a layer's packed weights hold for the fused MLP, in bytes from its start.
 struct PackedLayout {
   static constexpr int image = 2 * hidden * channels * 2;   ///< W1 and W2 in 16 bit
   static constexpr int forward = 0;
@@ -16,11 +53,22 @@ struct PackedLayout {
   static constexpr int bytes = linear1_norms + 256;
 };
 
+/// Of all blocks, as an argument of a kernel.
+struct Layers {
+  LayerOffsets offsets[max_layers];
+};
+template <class Mode>
+void pack_fused_weights(cudaStream_t stream, std::byte* packed, const float* parameters, const Layers& layers, int n_layers,
+                        float residual_scale);
+template <class Mode>
+void pack_wide_weights(cudaStream_t stream, std::byte* packed, const float* parameters, const Layers& layers, int n_layers,
+                       const Width& width, float residual_scale);
+
 /// Mean and 1/sqrt(var + eps) of the convolution, per example.
 template <class Mode>
 void convolution_statistics(cudaStream_t stream, const Problem& problem, float* statistics_N2,
                             const typename Mode::Activation* x_NLC, const float* conv_3C, const ForwardScratch& scratch);
-std::size_t most_moments(int length);   ///< float4 an example
+std::size_t most_moments(int length, int channels);   ///< float4 an example
 
 template <class Mode>
 void prepare_forward_mlp();
@@ -37,8 +85,18 @@ void backward_mlp(cudaStream_t stream, const Problem& problem, const typename Mo
                   const std::uint16_t* saved_z, const std::byte* packed_layer, const BackwardScratch& scratch);
 
 inline constexpr int backward_tile_rows = 64;
-inline constexpr int sums_per_tile = 16;                    ///< one per half, warpgroup and warp
-inline constexpr int part_floats = 2 * hidden * channels;   ///< of one part: dW1 (H,C), dW2 (C,H), by halves
+inline constexpr int sums_per_tile = 16;   ///< one per half, warpgroup and warp
+
+/// The same of the wide MLP.
+template <class Mode>
+void prepare_wide_mlp();
+template <class Mode>
+void wide_forward_mlp(cudaStream_t stream, const Problem& problem, typename Mode::Activation* out_NLC, std::uint16_t* z_NLC,
+                      const typename Mode::Activation* x_NLC, const float* statistics_N2, const float* conv_3C,
+                      const std::byte* packed_layer, std::uint16_t* hidden_NLH);
+template <class Mode>
+void wide_backward_mlp(cudaStream_t stream, const Problem& problem, const typename Mode::Activation* gradient_NLC,
+                       const std::uint16_t* saved_z, const std::byte* packed_layer, const BackwardScratch& scratch);
 
 /// The norm's coefficients and the next gradient's range from the sums of the tiles; dW1 and dW2 from their parts.
 template <class Mode>
@@ -51,9 +109,8 @@ template <class Mode>
 void backward_convolution(cudaStream_t stream, const Problem& problem, typename Mode::Activation* gradient_NLC,
                           const typename Mode::Activation* x_NLC, const float* conv_3C, bool write_copy,
                           const BackwardScratch& scratch);
-std::size_t most_conv_parts(int length);   ///< an example
-int conv_parts(int length, int dilation);
-inline constexpr int conv_part_floats = 3 * channels;
+std::size_t most_conv_parts(int length, int channels);   ///< an example, of 3 C floats each
+int conv_parts(const Problem& problem);
 
 /// The taps' gradient from its parts; the next range becomes the current one.
 template <class Mode>

@@ -456,24 +456,16 @@ void muon_update(cudaStream_t stream, float* values_P, const float* direction_P,
                  const double* lr, const bool* skip, double weight_decay, const MuonShape& shape, void* scratch) {
   if (shape.matrices == 0) return;
   const int blocks = blocks_of_cluster(shape.rows);
-  cudaLaunchAttribute cluster;
+  cudaLaunchAttribute cluster{};
   cluster.id = cudaLaunchAttributeClusterDimension;
   cluster.val.clusterDim = {static_cast<unsigned>(blocks), 1, 1};
-  cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(static_cast<unsigned>(shape.matrices * blocks));
-  config.blockDim = dim3(threads);
-  config.stream = stream;
-  config.attrs = &cluster;
-  config.numAttrs = 1;
-  auto* kernel = muon_kernel<false>;
-  if (fits_shared(shape)) {
-    kernel = muon_kernel<true>;
-    config.dynamicSmemBytes = NewtonSchulz<true>::shared_size(shape.rows, shape.columns);
-    allow_shared_memory(kernel, max_shared, "cheri::nn::hopper::muon_update");
-  }
-  require_success(cudaLaunchKernelEx(&config, kernel, values_P, direction_P, matrices_M3, lr, skip, weight_decay, shape.rows,
-                                     shape.columns, scratch),
-                  "cheri::nn::hopper::muon_update");
+  const bool in_shared = fits_shared(shape);
+  const auto kernel = in_shared ? muon_kernel<true> : muon_kernel<false>;
+  const std::size_t shared = in_shared ? NewtonSchulz<true>::shared_size(shape.rows, shape.columns) : 0;
+  if (in_shared) allow_shared_memory(kernel, max_shared, "cheri::nn::hopper::muon_update");
+  launch_with(&cluster, "cheri::nn::hopper::muon_update", stream, kernel,
+              dim3(static_cast<unsigned>(shape.matrices * blocks)), threads, shared, values_P, direction_P, matrices_M3, lr,
+              skip, weight_decay, shape.rows, shape.columns, scratch);
 }
 
 }   // namespace cheri::nn::hopper

@@ -50,11 +50,11 @@ struct PartWarp {
 
 /// Threads of a block that sums a part, and blocks that hold all channels.
 struct PartBlocks {
-  unsigned threads, blocks;
+  int threads;
+  unsigned blocks;
 
   explicit PartBlocks(int channels)
-      : threads(static_cast<unsigned>(channels < block_channels ? channels : block_channels) / warp_channels *
-                runs_per_part * 32),
+      : threads((channels < block_channels ? channels : block_channels) / warp_channels * runs_per_part * 32),
         blocks(static_cast<unsigned>((channels + block_channels - 1) / block_channels)) {}
 };
 

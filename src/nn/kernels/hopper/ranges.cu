@@ -27,10 +27,10 @@ __global__ void __launch_bounds__(threads)
 }
 
 __global__ void __launch_bounds__(threads) scaled_copy_kernel(SliceRange* ranges, __half* scaled, const float* gradient,
-                                                              std::int64_t size, const std::byte* packed_layer) {
+                                                              std::int64_t size, const LayerNorms norms) {
   await_previous();
   const int slice = blockIdx.x / blocks_per_slice, block = blockIdx.x % blocks_per_slice;
-  const float scale = scale_for(__uint_as_float(ranges[slice].largest_bits), operand_limit(packed_layer));
+  const float scale = scale_for(__uint_as_float(ranges[slice].largest_bits), operand_limit(norms));
   if (block == 0 && threadIdx.x == 0) ranges[slice].scale = scale;
   const std::int64_t begin = slice * size;
   for (std::int64_t i = 8 * (block * threads + threadIdx.x); i < size; i += 8 * blocks_per_slice * threads) {
@@ -50,7 +50,7 @@ void begin_backward<Bf16>(cudaStream_t, const Problem&, const __nv_bfloat16*, co
 template <>
 void begin_backward<Tf32Class>(cudaStream_t stream, const Problem& problem, const float* gradient_NLC,
                                const std::byte* packed_layer, const BackwardScratch& scratch) {
-  const std::int64_t size = static_cast<std::int64_t>(problem.slice_size) * problem.length * channels;
+  const std::int64_t size = static_cast<std::int64_t>(problem.slice_size) * problem.length * problem.width.channels;
   const int n_blocks = problem.n_slices() * blocks_per_slice;
   require_success(
       cudaMemsetAsync(scratch.ranges, 0, sizeof(SliceRange) * static_cast<std::size_t>(problem.n_slices()), stream),
@@ -58,7 +58,7 @@ void begin_backward<Tf32Class>(cudaStream_t stream, const Problem& problem, cons
   launch("cheri::nn::hopper::begin_backward::largest", stream, slice_largest_kernel, n_blocks, threads, 0, scratch.ranges,
          gradient_NLC, size);
   launch("cheri::nn::hopper::begin_backward::copy", stream, scaled_copy_kernel, n_blocks, threads, 0, scratch.ranges,
-         reinterpret_cast<__half*>(scratch.scaled), gradient_NLC, size, packed_layer);
+         reinterpret_cast<__half*>(scratch.scaled), gradient_NLC, size, norms_of(problem.width, packed_layer));
 }
 
 }   // namespace cheri::nn::hopper

@@ -23,18 +23,18 @@ __device__ __forceinline__ float scale_for(float bound, float limit) {
   return __uint_as_float(static_cast<unsigned>(power + 127) << 23);
 }
 
-/// max |g| that the products of a packed layer can take. By whole warps.
-__device__ __forceinline__ float operand_limit(const std::byte* packed_layer) {
-  const float* const norms = reinterpret_cast<const float*>(packed_layer + PackedLayout::linear2_norms);
+/// max |g| that the products of a layer can take. By whole warps.
+__device__ __forceinline__ float operand_limit(const LayerNorms& norms) {
   unsigned largest = 0;
-  for (int h = threadIdx.x % 32; h < hidden; h += 32) largest = max(largest, magnitude_bits(norms[h]));
+  for (int h = threadIdx.x % 32; h < norms.hidden; h += 32) largest = max(largest, magnitude_bits(norms.linear2[h]));
   return 32768.f / fmaxf(1.f, 1.13f * warp_largest(largest));
 }
 
 /// dz is stored times this: |dz| <= N1 max|dh|, with N1 the largest sum over h of |W1(h,c)|.
-__device__ __forceinline__ float packed_dz_scale(const std::byte* packed_layer) {
-  const float4 norms = *reinterpret_cast<const float4*>(packed_layer + PackedLayout::linear1_norms);
-  return scale_for(fmaxf(fmaxf(norms.x, norms.y), fmaxf(norms.z, norms.w)), 1.f);
+__device__ __forceinline__ float packed_dz_scale(const LayerNorms& norms) {
+  unsigned largest = 0;
+  for (int i = 0; i < norms.n_linear1; ++i) largest = max(largest, magnitude_bits(norms.linear1[i]));
+  return scale_for(__uint_as_float(largest), 1.f);
 }
 
 }   // namespace cheri::nn::hopper

@@ -1,4 +1,4 @@
-// What stem, heads and Muon share: a check after every launch, and where parameter gradients go.
+// What stem and heads share: where parameter gradients go, and in how many parts they are summed.
 #pragma once
 
 #include "nn/kernels/hopper/launch.hpp"
@@ -21,6 +21,3 @@ struct SliceGradients {
 };
 
 }   // namespace cheri::nn::hopper
-
-/// After a launch: throws std::runtime_error with the label if it failed.
-#define CHERI_CHECK_LAUNCH(label) ::cheri::nn::hopper::require_success(cudaGetLastError(), label)

@@ -16,9 +16,6 @@ constexpr int threads = 256;
 /// Rows of a segment. 8: 28 us at N 64, L 2114 in fp32; 16: 32 us, as registers then leave room for fewer blocks (H200).
 constexpr int steps = 8;
 
-constexpr int lane_channels = 4;   ///< with 8 (bf16) registers spill
-constexpr int lanes = channels / lane_channels;
-constexpr int groups_per_block = threads / lanes;
 /// Blocks a multiprocessor, such that nothing spills.
 template <class Activation>
 constexpr int resident_blocks = sizeof(Activation) == 4 ? 3 : 4;
@@ -75,7 +72,7 @@ struct ShiftedSums {
 /// Adds the convolution at the rows of one segment, for this lane's channels.
 template <class Activation, int n>
 __device__ __forceinline__ void add_segment(ShiftedSums& sums, const Activation* x, const Chains& walk, int item, int length,
-                                            const float (&w)[3][n]) {
+                                            int channels, const float (&w)[3][n]) {
   const int first = item % walk.chains + (item / walk.chains) * steps * walk.dilation;
   Run<Activation, n> rows[steps + 2];
 #pragma unroll
@@ -123,11 +120,12 @@ __device__ Moments merge_blocks(const float4* moments, int n_blocks) {
   return total;
 }
 
-template <class Activation>
+template <class Activation, class Mlp>
 __global__ void __launch_bounds__(threads, resident_blocks<Activation>)
     statistics_kernel(float2* statistics_N, const Activation* __restrict__ x_NLC, const float* __restrict__ conv_3C,
-                      int length, const Chains walk, int n_blocks, float4* moments, unsigned* finished) {
+                      int length, const Mlp mlp, const Chains walk, int n_blocks, float4* moments, unsigned* finished) {
   constexpr int n = lane_channels;
+  const int channels = mlp.channels, lanes = channels / n, groups = groups_of_block(threads, channels);
   await_previous();
   // The last examples first: their rows were written last, and are still in the second-level cache.
   const int example = (gridDim.x - 1 - blockIdx.x) / n_blocks, block = blockIdx.x % n_blocks;
@@ -140,10 +138,12 @@ __global__ void __launch_bounds__(threads, resident_blocks<Activation>)
 
   ShiftedSums sums;
   const Activation* const x = x_NLC + static_cast<std::size_t>(example) * length * channels + c;
-  const int group = block * groups_per_block + static_cast<int>(threadIdx.x) / lanes;
-  const int end = min(walk.items, (group + 1) * walk.items_per_group);
+  const int in_block = static_cast<int>(threadIdx.x) / lanes, group = block * groups + in_block;
+  const int end = in_block < groups ? min(walk.items, (group + 1) * walk.items_per_group) : 0;
 #pragma unroll 1
-  for (int item = group * walk.items_per_group; item < end; ++item) add_segment(sums, x, walk, item, length, w);
+  for (int item = group * walk.items_per_group; item < end; ++item) {
+    add_segment(sums, x, walk, item, length, channels, w);
+  }
 
   float4* const of_example = moments + static_cast<std::size_t>(example) * n_blocks;
   const Moments mine = block_moments(sums.moments());
@@ -158,8 +158,8 @@ __global__ void __launch_bounds__(threads, resident_blocks<Activation>)
 
 }   // namespace
 
-std::size_t most_moments(int length) {
-  return static_cast<std::size_t>(ceil_div(most_groups(length, steps), groups_per_block));
+std::size_t most_moments(int length, int channels) {
+  return static_cast<std::size_t>(ceil_div(most_groups(length, steps), groups_of_block(threads, channels)));
 }
 
 template <class Mode>
@@ -167,10 +167,12 @@ void convolution_statistics(cudaStream_t stream, const Problem& problem, float* 
                             const typename Mode::Activation* x_NLC, const float* conv_3C, const ForwardScratch& scratch) {
   using Activation = typename Mode::Activation;
   const Chains walk = chains_of(problem.length, problem.dilation, steps);
-  const int n_blocks = ceil_div(walk.groups(), groups_per_block);
-  launch("cheri::nn::hopper::convolution_statistics", stream, statistics_kernel<Activation>, problem.examples * n_blocks,
-         threads, 0, reinterpret_cast<float2*>(statistics_N2), x_NLC, conv_3C, problem.length, walk, n_blocks,
-         scratch.moments, scratch.finished_blocks);
+  const int n_blocks = ceil_div(walk.groups(), groups_of_block(threads, problem.width.channels));
+  for_mlp(problem.width, [&](auto mlp) {
+    launch("cheri::nn::hopper::convolution_statistics", stream, statistics_kernel<Activation, decltype(mlp)>,
+           problem.examples * n_blocks, threads, 0, reinterpret_cast<float2*>(statistics_N2), x_NLC, conv_3C, problem.length,
+           mlp, walk, n_blocks, scratch.moments, scratch.finished_blocks);
+  });
 }
 
 template void convolution_statistics<Tf32Class>(cudaStream_t, const Problem&, float*, const float*, const float*,

@@ -413,8 +413,8 @@ template <class T>
 void stem_pack(cudaStream_t stream, void* packed, const float* weight, int channels) {
   constexpr int threads = 128;
   const dim3 grid((forward_words + backward_words + threads - 1) / threads, static_cast<unsigned>(channels / warp_channels));
-  pack_kernel<T><<<grid, threads, 0, stream>>>(static_cast<uint4*>(packed), weight);
-  CHERI_CHECK_LAUNCH("cheri::nn::hopper::stem_pack");
+  launch_in_order("cheri::nn::hopper::stem_pack", stream, pack_kernel<T>, grid, threads, 0, static_cast<uint4*>(packed),
+                  weight);
 }
 
 template <class T>
@@ -426,9 +426,8 @@ void stem_forward(cudaStream_t stream, T* out_NLC, const std::uint8_t* codes_NL,
   const int resident_blocks = forward_blocks<T> * multiprocessors() * 4 / warps;
   const dim3 grid(static_cast<unsigned>(std::min(n_tiles, resident_blocks)),
                   static_cast<unsigned>((shape.channels / warp_channels + warps - 1) / warps));
-  stem_forward_kernel<T><<<grid, static_cast<unsigned>(32 * warps), 0, stream>>>(
-      out_NLC, codes_NL, static_cast<const uint4*>(packed), bias_C, shape, n_tiles, tiles_of_example);
-  CHERI_CHECK_LAUNCH("cheri::nn::hopper::stem_forward");
+  launch_in_order("cheri::nn::hopper::stem_forward", stream, stem_forward_kernel<T>, grid, 32 * warps, 0, out_NLC, codes_NL,
+                  static_cast<const uint4*>(packed), bias_C, shape, n_tiles, tiles_of_example);
 }
 
 template <class T>
@@ -441,14 +440,13 @@ void stem_backward(cudaStream_t stream, const SliceGradients& gradient, std::int
   const dim3 grid(static_cast<unsigned>(n_slices * parts_per_slice), blocks.blocks);
   constexpr std::size_t shared =
       std::max(sizeof(float) * gradient_rows * block_channels, max_part_threads / 32 * sizeof(BackwardWords));
-  stem_backward_kernel<T><<<grid, blocks.threads, shared, stream>>>(
-      partial, dout_NLC, codes_NL, static_cast<const uint4*>(packed), bias_C, shape, gradient.slice_size);
-  CHERI_CHECK_LAUNCH("cheri::nn::hopper::stem_backward");
+  launch_in_order("cheri::nn::hopper::stem_backward", stream, stem_backward_kernel<T>, grid, blocks.threads, shared, partial,
+                  dout_NLC, codes_NL, static_cast<const uint4*>(packed), bias_C, shape, gradient.slice_size);
   constexpr int threads = 128;
   const dim3 sums(static_cast<unsigned>((gradient_rows * shape.channels + threads - 1) / threads),
                   static_cast<unsigned>(n_slices));
-  add_parts_kernel<<<sums, threads, 0, stream>>>(gradient, weight_offset, bias_offset, partial, shape.channels);
-  CHERI_CHECK_LAUNCH("cheri::nn::hopper::stem_backward::add_parts");
+  launch_in_order("cheri::nn::hopper::stem_backward::add_parts", stream, add_parts_kernel, sums, threads, 0, gradient,
+                  weight_offset, bias_offset, partial, shape.channels);
 }
 
 #define CHERI_HOPPER_STEM(T)                                                                                         \

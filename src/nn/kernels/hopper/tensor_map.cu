@@ -22,10 +22,11 @@ PFN_cuTensorMapEncodeTiled_v12000 encoder() {
 
 }   // namespace
 
-CUtensorMap rows_map(const void* rows_NLC, CUtensorMapDataType type, int examples, int length, int box_rows) {
+CUtensorMap rows_map(const void* rows_NLC, CUtensorMapDataType type, int examples, int length, int n_channels,
+                     int box_rows) {
   const cuuint32_t element_bytes = type == CU_TENSOR_MAP_DATA_TYPE_FLOAT32 ? 4 : 2;
-  const cuuint64_t row_bytes = channels * element_bytes;
-  const cuuint64_t extents[] = {channels, static_cast<cuuint64_t>(length), static_cast<cuuint64_t>(examples)};
+  const cuuint64_t row_channels = static_cast<cuuint64_t>(n_channels), row_bytes = row_channels * element_bytes;
+  const cuuint64_t extents[] = {row_channels, static_cast<cuuint64_t>(length), static_cast<cuuint64_t>(examples)};
   const cuuint64_t strides[] = {row_bytes, row_bytes * static_cast<cuuint64_t>(length)};
   const cuuint32_t box[] = {128 / element_bytes, static_cast<cuuint32_t>(box_rows), 1};
   const cuuint32_t steps[] = {1, 1, 1};

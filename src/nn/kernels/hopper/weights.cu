@@ -1,4 +1,5 @@
-// Packs the weights of all layers, once a step: a kernel then copies 64 or 128 KB straight into its shared memory.
+// Packs the weights of all layers for the fused MLP, once a step: a kernel then copies 64 or 128 KB straight into its shared
+// memory.
 //
 // Forward image: W1 as 2 column blocks of (256 hidden, 64 channels), W2 as 4 of (128 channels, 64 hidden); channels permuted
 // so that a lane of the fragments owns 16 consecutive bytes of them (see forward_mlp.cu). Backward image, per half of the
@@ -19,15 +20,9 @@ SplitScale split_scale(float residual_scale) {
   return {fraction, std::ldexp(1.f, exponent)};
 }
 
-std::size_t packed_layer_bytes() { return PackedLayout::bytes; }
-
 namespace {
 
 constexpr int norm_blocks = channels / 32;
-
-struct Layers {
-  LayerOffsets offsets[max_layers];
-};
 
 /// Positions of channel c in the forward's products, where a lane of a quad owns runs of 16 bytes of activations: along k in
 /// the first, whose fragments ask lane q for k = 2q, 2q+1, 2q+8, 2q+9 of every 16 ...
@@ -117,18 +112,13 @@ __global__ void __launch_bounds__(channels)
 }   // namespace
 
 template <class Mode>
-void pack_weights(cudaStream_t stream, std::byte* packed, const float* parameters, const LayerOffsets* layers, int n_layers,
-                  float residual_scale) {
-  if (n_layers < 1 || n_layers > max_layers) {
-    throw std::runtime_error("cheri::nn::hopper::pack_weights: 1 to 32 layers, not " + std::to_string(n_layers));
-  }
-  Layers all{};
-  for (int i = 0; i < n_layers; ++i) all.offsets[i] = layers[i];
+void pack_fused_weights(cudaStream_t stream, std::byte* packed, const float* parameters, const Layers& all, int n_layers,
+                        float residual_scale) {
   launch("cheri::nn::hopper::pack_weights", stream, pack_kernel<Mode>, n_layers * (hidden + norm_blocks), channels, 0,
          packed, parameters, all, split_scale(residual_scale).fraction);
 }
 
-template void pack_weights<Tf32Class>(cudaStream_t, std::byte*, const float*, const LayerOffsets*, int, float);
-template void pack_weights<Bf16>(cudaStream_t, std::byte*, const float*, const LayerOffsets*, int, float);
+template void pack_fused_weights<Tf32Class>(cudaStream_t, std::byte*, const float*, const Layers&, int, float);
+template void pack_fused_weights<Bf16>(cudaStream_t, std::byte*, const float*, const Layers&, int, float);
 
 }   // namespace cheri::nn::hopper
