@@ -98,12 +98,20 @@ void Model<T, Exec>::forward(const Exec& exec, const ModelOutput<T, Exec>& outpu
     if (m_engine) return m_engine->forward(exec, output, input);
   }
   stem_forward<T, Exec>(exec, features(0, n), input.codes_NL, m_stem);
+  forward_blocks(exec, n);
+  profile_head_forward<T, Exec>(exec, output.logits_NTW, features(m_shape.n_layers, n), input.control_NKL, m_heads);
+  count_head_forward<T, Exec>(exec, output.log_counts_NG, features(m_shape.n_layers, n), input.control_NKL, m_heads);
+}
+
+template <class T, class Exec>
+void Model<T, Exec>::forward_blocks(const Exec& exec, int n) {
+  if constexpr (may_have_engine<T, Exec>) {
+    if (m_engine) return m_engine->forward_blocks(exec, n);
+  }
   for (int i = 0; i < m_shape.n_layers; ++i) {
     block_forward<T, Exec>(exec, features(i + 1, n), statistics(i, n), features(i, n), m_blocks[static_cast<std::size_t>(i)],
                            m_scratch);
   }
-  profile_head_forward<T, Exec>(exec, output.logits_NTW, features(m_shape.n_layers, n), input.control_NKL, m_heads);
-  count_head_forward<T, Exec>(exec, output.log_counts_NG, features(m_shape.n_layers, n), input.control_NKL, m_heads);
 }
 
 template <class T, class Exec>
@@ -120,11 +128,19 @@ void Model<T, Exec>::backward(const Exec& exec, const View<T**, Exec>& gradient_
   profile_head_backward<T, Exec>(exec, gradient, d_features, d_output.logits_NTW, features(m_shape.n_layers, n),
                                  input.control_NKL, m_heads, m_scratch.partial);
   count_head_backward<T, Exec>(exec, gradient, d_features, d_output.log_counts_NG, m_heads);
-  for (int i = m_shape.n_layers - 1; i >= 0; --i) {
-    block_backward<T, Exec>(exec, gradient, d_features, features(i, n), statistics(i, n),
-                            m_blocks[static_cast<std::size_t>(i)], m_scratch);
-  }
+  backward_blocks(exec, gradient_SP, n);
   stem_backward<T, Exec>(exec, gradient, d_features, input.codes_NL, m_stem, m_scratch.partial);
+}
+
+template <class T, class Exec>
+void Model<T, Exec>::backward_blocks(const Exec& exec, const View<T**, Exec>& gradient_SP, int n) {
+  if constexpr (may_have_engine<T, Exec>) {
+    if (m_engine) return m_engine->backward_blocks(exec, gradient_SP, n);
+  }
+  for (int i = m_shape.n_layers - 1; i >= 0; --i) {
+    block_backward<T, Exec>(exec, {gradient_SP, m_slice_size}, first_examples(m_d_features, n), features(i, n),
+                            statistics(i, n), m_blocks[static_cast<std::size_t>(i)], m_scratch);
+  }
 }
 
 template <class T, class Exec>

@@ -71,44 +71,63 @@ double forward_flops(const nn::ModelShape& shape) {
   return shape.n_layers * block + head + length * channels * nn::stem_taps;
 }
 
-std::vector<Measurement> measure_block(const BenchmarkSpec& spec) {
-  nn::ModelShape shape = spec.shape;
-  shape.n_layers = 1;
-  const int n = spec.batch_size;
-  const auto size = [](int value) { return static_cast<std::size_t>(value); };
-  const nn::ParameterTable table(shape);
-  const View<float*, Device> parameters("cheri::train::parameters", size(static_cast<int>(table.size())));
-  Kokkos::deep_copy(parameters, nn::initial_parameters(table, 0));
-  const View<float***, Device> x("cheri::train::x", size(n), size(shape.in_window), size(shape.n_filters));
-  const auto host = Kokkos::create_mirror_view(x);
-  for (std::size_t i = 0; i < host.size(); ++i) host.data()[i] = static_cast<float>(i * 2654435761u % 1000) / 500.0f - 1.0f;
-  Kokkos::deep_copy(x, host);
-  const View<float***, Device> out("cheri::train::out", x.layout()), d("cheri::train::d", x.layout());
-  Kokkos::deep_copy(d, x);
-  const View<float**, Device> statistics("cheri::train::statistics", size(n), 2);
-  const View<float**, Device> gradient("cheri::train::gradient", size(spec.gradient_slices), parameters.extent(0));
-  nn::BlockWeights<float, Device> weights;
-  nn::BlockScratch<float, Device> scratch;
-  const auto lay_out = [&](Arena<Device>& arena) {
-    weights.lay_out(arena, shape, table, 0, true);
-    scratch.lay_out(arena, shape, n, spec.gradient_slices, true);
-  };
-  Arena<Device> measure;
-  lay_out(measure);
-  Arena<Device> arena("cheri::train::benchmark", measure.bytes());
-  lay_out(arena);
-  const Device exec;
-  weights.load(exec, parameters, shape);
-  const auto forward = [&] { nn::block_forward<float, Device>(exec, out, statistics, x, weights, scratch); };
-  const auto both = [&] {
+/// A model on one batch, with its parameters and what it is called with.
+class BenchmarkModel {
+ public:
+  using Model = nn::Model<float, Device>;
+
+  BenchmarkModel(const BenchmarkSpec& spec, const data::Batch<Device>& batch, Model::Mode mode)
+      : m_n(spec.batch_size),
+        m_model(spec.shape, m_n, m_n / spec.gradient_slices, mode, precision_of(spec)),
+        m_parameters("cheri::train::parameters", static_cast<std::size_t>(m_model.table().size())),
+        m_input{batch.codes_NL, batch.control_NKL},
+        m_output{View<float***, Device>("cheri::train::logits", size(m_n), size(spec.shape.n_tracks()),
+                                        size(spec.shape.out_window)),
+                 View<float**, Device>("cheri::train::log_counts", size(m_n), size(spec.shape.n_groups()))} {
+    Kokkos::deep_copy(m_parameters, nn::initial_parameters(m_model.table(), 0));
+    m_model.load(Device(), m_parameters);
+    if (mode != Model::Mode::training) return;
+    m_gradient = View<float**, Device>("cheri::train::gradient", size(spec.gradient_slices), m_parameters.extent(0));
     forward();
-    nn::block_backward<float, Device>(exec, {gradient, n / spec.gradient_slices}, d, x, statistics, weights, scratch);
-  };
-  const double product = 2.0 * n * shape.in_window * shape.n_filters * shape.hidden();
-  const double activation = 4.0 * n * shape.in_window * shape.n_filters;
-  const double forward_time = median_seconds(spec.seconds, forward), both_time = median_seconds(spec.seconds, both);
-  return {measurement("block forward", forward_time, 2 * product, 2 * activation, n),
-          measurement("block forward and backward", both_time, 6 * product, 5 * activation, n)};
+    m_model.backward(Device(), m_gradient, m_output, m_input);
+  }
+
+  void forward() { m_model.forward(Device(), m_output, m_input); }
+  void forward_blocks() { m_model.forward_blocks(Device(), m_n); }
+  void backward_blocks() { m_model.backward_blocks(Device(), m_gradient, m_n); }
+
+ private:
+  static std::size_t size(int value) { return static_cast<std::size_t>(value); }
+  static nn::Precision precision_of(const BenchmarkSpec& spec) {
+    TrainConfig config;
+    config.precision = spec.precision;
+    return config.precision_wanted();
+  }
+
+  int m_n;
+  Model m_model;
+  View<float*, Device> m_parameters;
+  nn::ModelInput<float, Device> m_input;
+  nn::ModelOutput<float, Device> m_output;
+  View<float**, Device> m_gradient;
+};
+
+/// The mean over the model's blocks, one after the other as in a step.
+std::vector<Measurement> measure_blocks(const BenchmarkSpec& spec, const data::Batch<Device>& batch) {
+  if (spec.shape.n_layers == 0) return {};
+  BenchmarkModel model(spec, batch, BenchmarkModel::Model::Mode::training);
+  const double n = spec.batch_size, blocks = spec.shape.n_layers;
+  const double product = 2.0 * n * spec.shape.in_window * spec.shape.n_filters * spec.shape.hidden();
+  const double activation = 4.0 * n * spec.shape.in_window * spec.shape.n_filters;
+  const double forward = median_seconds(spec.seconds, [&] { model.forward_blocks(); }) / blocks;
+  const double both = median_seconds(spec.seconds,
+                                     [&] {
+                                       model.forward_blocks();
+                                       model.backward_blocks();
+                                     }) /
+                      blocks;
+  return {measurement("block forward", forward, 2 * product, 2 * activation, n),
+          measurement("block forward and backward", both, 6 * product, 5 * activation, n)};
 }
 
 constexpr int jitter = 500;
@@ -141,6 +160,16 @@ class BenchmarkTrainer {
   parallel::StopSignals m_signals;
   Trainer m_trainer;
 };
+
+Measurement measure_step(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
+  BenchmarkTrainer trainer(communicator, spec);
+  constexpr int at_once = has_separate_device ? 16 : 1;   // as a run does
+  trainer.steps(at_once);
+  const double step = median_seconds(
+                          spec.seconds, [&] { trainer.steps(at_once); }, &communicator) /
+                      at_once;
+  return measurement("training step", step, 3 * forward_flops(spec.shape) * spec.batch_size, 0, spec.batch_size);
+}
 
 }   // namespace
 
@@ -186,38 +215,19 @@ std::vector<Measurement> measure_parts(const parallel::Communicator& communicato
   CHERI_REQUIRE_INPUT(spec.batch_size % spec.gradient_slices == 0 && spec.gradient_slices % communicator.size() == 0,
                       "a batch of " << spec.batch_size << " cannot be cut into " << spec.gradient_slices
                                     << " gradient slices of one size, shared by " << communicator.size() << " ranks");
-  std::vector<Measurement> results = measure_block(spec);
   const int n = spec.batch_size;
   const data::Dataset<Device> dataset(random_examples(spec.shape, n, jitter));
-
   const View<data::Draw*, Device> draws("cheri::train::draws", static_cast<std::size_t>(n));
   const data::Batch<Device> batch = dataset.make_batch(n);
-  const double gather = median_seconds(spec.seconds, [&] { dataset.gather(Device(), batch, draws); });
+  const auto gather_batch = [&] { dataset.gather(Device(), batch, draws); };
+  const double gather = median_seconds(spec.seconds, gather_batch);
   const double floats = spec.shape.n_tracks() * spec.shape.out_window + spec.shape.n_controls * spec.shape.in_window;
+
+  std::vector<Measurement> results = measure_blocks(spec, batch);
   results.push_back(measurement("batch gather", gather, 0, n * (2.0 * spec.shape.in_window + 5 * floats), n));
-
-  BenchmarkTrainer trainer(communicator, spec);
-  constexpr int at_once = has_separate_device ? 16 : 1;   // as a run does
-  trainer.steps(at_once);
-  const auto steps = [&] { trainer.steps(at_once); };
-  const double step = median_seconds(spec.seconds, steps, &communicator) / at_once;
-  results.push_back(measurement("training step", step, 3 * forward_flops(spec.shape) * n, 0, n));
-
-  TrainConfig config;
-  config.precision = spec.precision;
-  nn::Model<float, Device> model(spec.shape, n, 1, nn::Model<float, Device>::Mode::inference, config.precision_wanted());
-  const View<float*, Device> parameters("cheri::train::parameters", static_cast<std::size_t>(model.table().size()));
-  Kokkos::deep_copy(parameters, nn::initial_parameters(model.table(), 0));
-  model.load(Device(), parameters);
-  const auto tracks = static_cast<std::size_t>(spec.shape.n_tracks()),
-             groups = static_cast<std::size_t>(spec.shape.n_groups());
-  const nn::ModelOutput<float, Device> output{
-      View<float***, Device>("cheri::train::logits", static_cast<std::size_t>(n), tracks,
-                             static_cast<std::size_t>(spec.shape.out_window)),
-      View<float**, Device>("cheri::train::log_counts", static_cast<std::size_t>(n), groups)};
-  const double inference = median_seconds(spec.seconds, [&] {
-    model.forward(Device(), output, {batch.codes_NL, batch.control_NKL});
-  });
+  results.push_back(measure_step(communicator, spec));
+  BenchmarkModel model(spec, batch, BenchmarkModel::Model::Mode::inference);
+  const double inference = median_seconds(spec.seconds, [&] { model.forward(); });
   results.push_back(measurement("inference", inference, forward_flops(spec.shape) * n, 0, n));
   return results;
 }

@@ -56,6 +56,11 @@ class Model {
   void backward(const Exec& exec, const View<T**, Exec>& gradient_SP, const ModelOutput<T, Exec>& d_output,
                 const ModelInput<T, Exec>& input);
 
+  /// The blocks alone, for n examples, on the features and the gradient that the last forward and backward left: to measure
+  /// them.
+  void forward_blocks(const Exec& exec, int n);
+  void backward_blocks(const Exec& exec, const View<T**, Exec>& gradient_SP, int n);
+
   /// In fp32 alone, once after backward: d_input(n, b, l), the gradient with respect to a one-hot input (N,4,L).
   void input_gradient(const Exec& exec, const View<T***, Exec>& d_input_N4L, const ModelInput<T, Exec>& input);
 

@@ -27,6 +27,8 @@ class Engine {
   virtual void forward(const Exec& exec, const ModelOutput<float, Exec>& output, const ModelInput<float, Exec>& input) = 0;
   virtual void backward(const Exec& exec, const View<float**, Exec>& gradient_SP, const ModelOutput<float, Exec>& d_output,
                         const ModelInput<float, Exec>& input) = 0;
+  virtual void forward_blocks(const Exec& exec, int n) = 0;
+  virtual void backward_blocks(const Exec& exec, const View<float**, Exec>& gradient_SP, int n) = 0;
 };
 
 /// Null where no such kernels serve the model. Hopper GPUs: tf32 and bf16 for C and H that are multiples of 32, C <= 1024,

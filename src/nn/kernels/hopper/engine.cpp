@@ -62,10 +62,7 @@ class EngineOf final : public Engine {
     const cudaStream_t stream = exec.cuda_stream();
     stem_forward<Activation>(stream, features(0), input.codes_NL.data(), m_stem.data(), at(m_stem_bias),
                              stem_shape(m_shape, n));
-    for (int i = 0; i < m_shape.n_layers; ++i) {
-      block_forward<Mode>(stream, problem(i, n, 1), features(i + 1), statistics(i), saved(i), features(i), at(layer(i).conv),
-                          packed(i), forward_scratch());
-    }
+    forward_blocks(exec, n);
     heads_forward<Activation>(stream, output.logits_NTW.data(), output.log_counts_NG.data(), features(m_shape.n_layers),
                               m_heads.data(), at(m_head_offsets.profile_bias), at(m_head_offsets.count_bias),
                               head_shape(m_shape, n), m_head_scratch.data());
@@ -75,12 +72,18 @@ class EngineOf final : public Engine {
                      head_shape(m_shape, n));
   }
 
+  void forward_blocks(const Exec& exec, int n) override {
+    for (int i = 0; i < m_shape.n_layers; ++i) {
+      block_forward<Mode>(exec.cuda_stream(), problem(i, n, 1), features(i + 1), statistics(i), saved(i), features(i),
+                          at(layer(i).conv), packed(i), forward_scratch());
+    }
+  }
+
   void backward(const Exec& exec, const View<float**, Exec>& gradient_SP, const ModelOutput<float, Exec>& d_output,
                 const ModelInput<float, Exec>& input) override {
     const int n = static_cast<int>(input.codes_NL.extent(0));
     const cudaStream_t stream = exec.cuda_stream();
-    const auto row = static_cast<std::int64_t>(gradient_SP.stride(0));
-    const SliceGradients gradient{gradient_SP.data(), row, m_sizes.slice_size};
+    const SliceGradients gradient{gradient_SP.data(), static_cast<std::int64_t>(gradient_SP.stride(0)), m_sizes.slice_size};
     Activation* const d_features = m_d_features.data();
     heads_backward<Activation>(stream, gradient, m_head_offsets, d_features, d_output.logits_NTW.data(),
                                d_output.log_counts_NG.data(), features(m_shape.n_layers), m_heads.data(),
@@ -89,6 +92,15 @@ class EngineOf final : public Engine {
       controls_backward(stream, gradient, m_head_offsets, d_output.logits_NTW.data(), d_output.log_counts_NG.data(),
                         input.control_NKL.data(), m_log_control.data(), head_shape(m_shape, n));
     }
+    backward_blocks(exec, gradient_SP, n);
+    stem_backward<Activation>(stream, gradient, m_stem_weight, m_stem_bias, d_features, input.codes_NL.data(), m_stem.data(),
+                              at(m_stem_bias), stem_shape(m_shape, n), m_stem_scratch.data());
+  }
+
+  void backward_blocks(const Exec& exec, const View<float**, Exec>& gradient_SP, int n) override {
+    const cudaStream_t stream = exec.cuda_stream();
+    Activation* const d_features = m_d_features.data();
+    const auto row = static_cast<std::int64_t>(gradient_SP.stride(0));
     const int last = m_shape.n_layers - 1;
     if (last >= 0) begin_backward<Mode>(stream, problem(last, n, m_sizes.slice_size), d_features, packed(last), m_backward);
     for (int i = last; i >= 0; --i) {
@@ -96,8 +108,6 @@ class EngineOf final : public Engine {
                            d_features, features(i), statistics(i), saved(i), at(layer(i).conv), packed(i),
                            i > 0 ? packed(i - 1) : nullptr, m_backward);
     }
-    stem_backward<Activation>(stream, gradient, m_stem_weight, m_stem_bias, d_features, input.codes_NL.data(), m_stem.data(),
-                              at(m_stem_bias), stem_shape(m_shape, n), m_stem_scratch.data());
   }
 
  private:
