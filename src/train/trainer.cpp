@@ -1,7 +1,6 @@
 #include "cheri/train/trainer.hpp"
 
 #include "cheri/base/check.hpp"
-#include "cheri/base/files.hpp"
 #include "cheri/train/deck.hpp"
 
 #include <algorithm>
@@ -325,6 +324,7 @@ std::int64_t Trainer::steps_to_take() const {
 
 Outcome Trainer::run() {
   m_started = m_saved = seconds_now();
+  if (m_communicator->root()) m_log.emplace(in_directory("log.tsv"), m_state.log);
   while (!m_state.finished) {
     begin_epoch(data::epoch_order(sampler_of(m_config, m_training), m_state.epoch));
     while (m_state.epoch_step < m_steps_per_epoch) {
@@ -372,7 +372,7 @@ void Trainer::finish_epoch() {
   m_state.finished =
       m_state.epoch >= m_epochs || (m_config.early_stopping > 0 && m_state.epochs_without_better >= m_config.early_stopping);
   if (row.saved) save_model("best.h5");
-  write_log();
+  if (m_log) m_log->append(row);
   if (m_observer.epoch && m_communicator->root()) m_observer.epoch(row);
 }
 
@@ -395,6 +395,10 @@ double Trainer::validate(LogRow& row) {
 }
 
 // ---- what is written ---------------------------------------------------------------------------------------------------
+
+std::string Trainer::in_directory(const std::string& name) const {
+  return (std::filesystem::path(m_config.directory) / name).string();
+}
 
 TrainState Trainer::state() const {
   TrainState state = m_state;
@@ -430,12 +434,7 @@ void Trainer::save_checkpoint() {
 
 void Trainer::save_model(const std::string& name) {
   if (!m_communicator->root()) return;
-  write_checkpoint((std::filesystem::path(m_config.directory) / name).string(), checkpoint());
-}
-
-void Trainer::write_log() const {
-  if (!m_communicator->root()) return;
-  write_text_file((std::filesystem::path(m_config.directory) / "log.tsv").string(), log_table(m_state.log));
+  write_checkpoint(in_directory(name), checkpoint());
 }
 
 void Trainer::observe(double loss) const {

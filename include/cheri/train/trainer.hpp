@@ -93,9 +93,9 @@ class Trainer {
   double validate(LogRow& row);
   void save_checkpoint();
   void save_model(const std::string& name);
-  void write_log() const;
   void observe(double loss) const;
   [[nodiscard]] Checkpoint checkpoint() const;
+  [[nodiscard]] std::string in_directory(const std::string& name) const;
 
   const parallel::Communicator* m_communicator;
   const parallel::StopSignals* m_signals;
@@ -135,6 +135,7 @@ class Trainer {
   HostView<double*> m_mean_counts_host;
 
   TrainState m_state;                  ///< scalars and log; the buffers are filled by state()
+  std::optional<LogFile> m_log;        ///< while rank 0 runs
   double m_started = 0, m_saved = 0;   ///< seconds on the monotonic clock
   std::int64_t m_steps_here = 0;
   bool m_stop = false, m_save = false;   ///< what the last exchange asked for, the same on every rank
