@@ -25,7 +25,8 @@ struct Case {
       : output{View<float***, Exec>("logits", n, t, w), View<float**, Exec>("log_counts", n, n_groups)},
         signal_NTW("signal", n, t, w),
         scores{View<double**, Exec>("pearson", n, t), View<double**, Exec>("jsd", n, t),
-               View<double**, Exec>("mnll", n, n_groups), View<double**, Exec>("observed", n, n_groups)} {}
+               View<double**, Exec>("mnll", n, n_groups), View<double**, Exec>("observed", n, n_groups),
+               View<double**, Exec>("predicted", n, n_groups)} {}
 
   nn::ModelOutput<float, Exec> output;
   View<float***, Exec> signal_NTW;
@@ -112,7 +113,7 @@ TYPED_TEST(ScoreLoci, MnllIsTheMultinomialOfTheWholeGroup) {
 TYPED_TEST(ScoreLoci, ObservedIsTheLogCountOfTheGroup) {
   const auto c = example<TypeParam>();
   score(c);
-  expect_near(values_of(c.scores.log_counts_NG),
+  expect_near(values_of(c.scores.observed_NG),
               {std::log(27.0), std::log(15.0), std::log(23.0), std::log(15.0), std::log(30.0), std::log(9.0)});
 }
 
@@ -137,7 +138,7 @@ TYPED_TEST(ScoreLoci, PlantedFaultsAreCaught) {
   });
   score(shifted);
   EXPECT_GT(largest_excess(values_of(regrouped.scores.profile_mnll_NG), values_of(right.scores.profile_mnll_NG)), 1e6);
-  EXPECT_GT(largest_excess(values_of(regrouped.scores.log_counts_NG), values_of(right.scores.log_counts_NG)), 1e6);
+  EXPECT_GT(largest_excess(values_of(regrouped.scores.observed_NG), values_of(right.scores.observed_NG)), 1e6);
   EXPECT_GT(largest_excess(values_of(shifted.scores.profile_pearson_NT), values_of(right.scores.profile_pearson_NT)), 1e6);
   EXPECT_GT(largest_excess(values_of(shifted.scores.profile_jsd_NT), values_of(right.scores.profile_jsd_NT)), 1e6);
   EXPECT_GT(largest_excess(values_of(shifted.scores.profile_mnll_NG), values_of(right.scores.profile_mnll_NG)), 1e6);
