@@ -8,39 +8,10 @@
 namespace cheri::train {
 namespace {
 
-/// The first n examples of a View, on the host, appended in double.
-template <class ViewType>
-void append(std::vector<double>& values, const ViewType& view, int n) {
-  const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), view);
-  const auto row = static_cast<std::size_t>(host.extent(1));
-  for (std::size_t i = 0; i < static_cast<std::size_t>(n) * row; ++i)
-    values.push_back(static_cast<double>(host(i / row, i % row)));
-}
-
-LocusScores<Device> make_scores(int capacity, int n_tracks, int n_groups) {
-  const auto n = static_cast<std::size_t>(capacity), tracks = static_cast<std::size_t>(n_tracks),
-             groups = static_cast<std::size_t>(n_groups);
-  return {View<double**, Device>("cheri::train::profile_pearson", n, tracks),
-          View<double**, Device>("cheri::train::profile_jsd", n, tracks),
-          View<double**, Device>("cheri::train::profile_mnll", n, groups),
-          View<double**, Device>("cheri::train::log_counts", n, groups)};
-}
-
 template <class ViewType>
 auto first(const ViewType& view, int n) {
   if constexpr (ViewType::rank() == 3) return Kokkos::subview(view, std::make_pair(0, n), Kokkos::ALL, Kokkos::ALL);
   else return Kokkos::subview(view, std::make_pair(0, n), Kokkos::ALL);
-}
-
-/// Appends the scores of a chunk to those of a split.
-void score_chunk(const Device& exec, SplitScores& scores, const LocusScores<Device>& buffers, const PredictedChunk& chunk) {
-  score_loci<Device>(exec, buffers, chunk.output, chunk.signal_NTW, scores.signal_groups);
-  exec.fence("cheri::train::score_chunk");
-  append(scores.profile_pearson, buffers.profile_pearson_NT, chunk.size);
-  append(scores.profile_jsd, buffers.profile_jsd_NT, chunk.size);
-  append(scores.profile_mnll, buffers.profile_mnll_NG, chunk.size);
-  append(scores.observed, buffers.log_counts_NG, chunk.size);
-  append(scores.predicted, chunk.output.log_counts_NG, chunk.size);
 }
 
 }   // namespace
@@ -49,12 +20,11 @@ Predictor::Predictor(const nn::ModelShape& shape, const data::ExampleSet& exampl
                      int capacity)
     : m_signal_groups(shape.signal_groups),
       m_n_peaks(examples.n_peaks),
-      m_n_negatives(examples.n_negatives),
       m_capacity(capacity),
       m_dataset(&dataset),
       m_batch(dataset.make_batch(capacity)),
       m_draws("cheri::train::prediction_draws", static_cast<std::size_t>(examples.size())),
-      m_scores(make_scores(capacity, shape.n_tracks(), shape.n_groups())) {
+      m_scores(examples.size(), shape.signal_groups) {
   const auto n = static_cast<std::size_t>(capacity);
   m_output.logits_NTW =
       View<float***, Device>("cheri::train::prediction_logits", n, static_cast<std::size_t>(shape.n_tracks()),
@@ -74,24 +44,19 @@ void Predictor::predict(const Device& exec, nn::Model<float, Device>& model, par
     const nn::ModelOutput<float, Device> output{first(m_output.logits_NTW, n), first(m_output.log_counts_NG, n)};
     m_dataset->gather(exec, batch, Kokkos::subview(m_draws, std::make_pair(begin, end)));
     model.forward(exec, output, {batch.codes_NL, batch.control_NKL});
-    exec.fence("cheri::train::predict");
     visit({begin, n, output, batch.signal_NTW});
   }
 }
 
 SplitScores Predictor::score(const Device& exec, const parallel::Communicator& communicator,
                              nn::Model<float, Device>& model) {
-  SplitScores scores;
-  scores.signal_groups = m_signal_groups;
-  scores.n_peaks = m_n_peaks;
-  scores.n_negatives = m_n_negatives;
-  const parallel::Range mine = parallel::range_of_rank(m_n_peaks + m_n_negatives, communicator.rank(), communicator.size());
-  predict(exec, model, mine, [&](const PredictedChunk& chunk) { score_chunk(exec, scores, m_scores, chunk); });
-  for (std::vector<double>* values :
-       {&scores.profile_pearson, &scores.profile_jsd, &scores.profile_mnll, &scores.observed, &scores.predicted}) {
-    *values = communicator.gather_all(*values);
-  }
-  return scores;
+  const auto n = static_cast<std::int64_t>(m_draws.extent(0));
+  const parallel::Range mine = parallel::range_of_rank(n, communicator.rank(), communicator.size());
+  predict(exec, model, mine, [&](const PredictedChunk& chunk) {
+    score_loci<Device>(exec, m_scores.rows({chunk.first, chunk.first + chunk.size}), chunk.output, chunk.signal_NTW,
+                       m_signal_groups);
+  });
+  return m_scores.scores(communicator.gather_all(m_scores.to_host(exec, mine)), m_n_peaks);
 }
 
 Baseline mean_baseline(const data::ExampleSet& training) {
@@ -125,14 +90,11 @@ Baseline mean_baseline(const data::ExampleSet& training) {
 
 SplitScores score_baseline(const Device& exec, const Baseline& baseline, const data::ExampleSet& examples,
                            const data::Dataset<Device>& dataset) {
-  SplitScores scores;
-  scores.signal_groups = examples.signal_groups();
-  scores.n_peaks = examples.n_peaks;
-  scores.n_negatives = examples.n_negatives;
+  const std::vector<int> signal_groups = examples.signal_groups();
   const int capacity = 64;
-  const auto tracks = static_cast<std::size_t>(examples.n_signals()), groups = scores.signal_groups.size();
+  const auto tracks = static_cast<std::size_t>(examples.n_signals()), groups = signal_groups.size();
   const auto window = static_cast<std::size_t>(examples.windows.out_window);
-  const LocusScores<Device> buffers = make_scores(capacity, examples.n_signals(), static_cast<int>(groups));
+  const ScoreTable scores(examples.size(), signal_groups);
   const data::Batch<Device> batch = dataset.make_batch(capacity);
 
   // Logits are the logarithm of the profile; positions without any count get a share that no count can notice.
@@ -157,10 +119,10 @@ SplitScores score_baseline(const Device& exec, const Baseline& baseline, const d
     const int n = static_cast<int>(end - begin);
     const data::Batch<Device> part{first(batch.codes_NL, n), first(batch.signal_NTW, n), first(batch.control_NKL, n)};
     dataset.gather(exec, part, Kokkos::subview(draws, std::make_pair(begin, end)));
-    score_chunk(exec, scores, buffers,
-                {begin, n, {first(output.logits_NTW, n), first(output.log_counts_NG, n)}, part.signal_NTW});
+    score_loci<Device>(exec, scores.rows({begin, end}), {first(output.logits_NTW, n), first(output.log_counts_NG, n)},
+                       part.signal_NTW, signal_groups);
   }
-  return scores;
+  return scores.scores(scores.to_host(exec, {0, examples.size()}), examples.n_peaks);
 }
 
 }   // namespace cheri::train

@@ -128,9 +128,11 @@ void score_tracks(const Exec& exec, const View<double**, Exec>& pearson_NT, cons
 
 /// Group g holds the channels [first_track, first_track + n_tracks), whose positions are one multinomial.
 template <class Exec>
-void score_group(const Exec& exec, const View<double**, Exec>& mnll_NG, const View<double**, Exec>& log_counts_NG,
-                 const View<const float***, Exec>& logits_NTW, const View<const float***, Exec>& signal_NTW, int g,
-                 int first_track, int n_tracks) {
+void score_group(const Exec& exec, const LocusScores<Exec>& scores, const nn::ModelOutput<float, Exec>& predicted,
+                 const View<const float***, Exec>& signal_NTW, int g, int first_track, int n_tracks) {
+  const auto logits_NTW = predicted.logits_NTW;
+  const auto log_counts_NG = predicted.log_counts_NG;
+  const auto mnll_NG = scores.profile_mnll_NG, observed_NG = scores.observed_NG, predicted_NG = scores.predicted_NG;
   const int n_examples = static_cast<int>(logits_NTW.extent(0));
   const int window = static_cast<int>(logits_NTW.extent(2));
   Kokkos::parallel_for(
@@ -147,7 +149,8 @@ void score_group(const Exec& exec, const View<double**, Exec>& mnll_NG, const Vi
             join_all<Sum>(team, positions, [&](int i) { return Sum{nll_term(count(i), logit(i) - normaliser)}; });
         Kokkos::single(Kokkos::PerTeam(team), [&]() {
           mnll_NG(n, g) = nll.value - Kokkos::lgamma(extent.total + 1);
-          log_counts_NG(n, g) = Kokkos::log1p(extent.total);
+          observed_NG(n, g) = Kokkos::log1p(extent.total);
+          predicted_NG(n, g) = log_counts_NG(n, g);
         });
       });
 }
@@ -169,12 +172,10 @@ void score_loci(const Exec& exec, const LocusScores<Exec>& scores, const nn::Mod
                 "groups of " << n_grouped << " tracks cannot score " << signal_NTW.extent(1));
   if (signal_NTW.extent(0) == 0) return;
 
-  const View<const float***, Exec> logits_NTW = predicted.logits_NTW;
-  score_tracks(exec, scores.profile_pearson_NT, scores.profile_jsd_NT, logits_NTW, signal_NTW);
+  score_tracks<Exec>(exec, scores.profile_pearson_NT, scores.profile_jsd_NT, predicted.logits_NTW, signal_NTW);
   int first_track = 0;
   for (std::size_t g = 0; g < signal_groups.size(); ++g) {
-    score_group(exec, scores.profile_mnll_NG, scores.log_counts_NG, logits_NTW, signal_NTW, static_cast<int>(g), first_track,
-                signal_groups[g]);
+    score_group(exec, scores, predicted, signal_NTW, static_cast<int>(g), first_track, signal_groups[g]);
     first_track += signal_groups[g];
   }
 }

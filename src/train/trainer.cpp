@@ -1,7 +1,6 @@
 #include "cheri/train/trainer.hpp"
 
 #include "cheri/base/check.hpp"
-#include "cheri/base/files.hpp"
 #include "cheri/train/deck.hpp"
 
 #include <algorithm>
@@ -67,6 +66,15 @@ std::vector<float> to_host(const From& view) {
   std::vector<float> values(view.extent(0));
   Kokkos::deep_copy(HostView<float*>(values.data(), values.size()), view);
   return values;
+}
+
+/// The state with its buffers, which the device has.
+TrainState on_host(TrainState state, const Parameters<Device>& parameters) {
+  state.parameters = to_host(parameters.values);
+  state.ema = to_host(parameters.ema);
+  state.moment1 = to_host(parameters.moment1);
+  state.moment2 = to_host(parameters.moment2);
+  return state;
 }
 
 template <class To>
@@ -159,6 +167,7 @@ void Trainer::lay_out(Arena<Device>& arena) {
   const auto capacity = static_cast<std::size_t>(m_model.capacity());
   const auto row = static_cast<std::size_t>(m_row_length);
   m_parameters.lay_out(arena, m_model.table().size());
+  m_best_parameters.lay_out(arena, m_communicator->root() ? m_model.table().size() : 0);
   m_rows_SQ = arena.take<View<float**, Device>>("gradient_rows", static_cast<std::size_t>(m_local_slices), row);
   m_total_Q = arena.take<View<float*, Device>>("gradient", row);
   m_flags = arena.take<View<float*, Device>>("flags", std::size_t{Record::n_flags});
@@ -325,6 +334,7 @@ std::int64_t Trainer::steps_to_take() const {
 
 Outcome Trainer::run() {
   m_started = m_saved = seconds_now();
+  if (m_communicator->root()) m_log.emplace(in_directory("log.tsv"), m_state.log);
   while (!m_state.finished) {
     begin_epoch(data::epoch_order(sampler_of(m_config, m_training), m_state.epoch));
     while (m_state.epoch_step < m_steps_per_epoch) {
@@ -338,7 +348,7 @@ Outcome Trainer::run() {
     finish_epoch();
   }
   save_checkpoint();
-  save_model("final.h5");
+  if (m_communicator->root()) write_checkpoint(in_directory("final.h5"), checkpoint(state()));
   m_communicator->barrier();   // every rank may read what rank 0 has written
   return Outcome::finished;
 }
@@ -371,8 +381,8 @@ void Trainer::finish_epoch() {
   for (double& sum : m_state.epoch_losses) sum = 0;
   m_state.finished =
       m_state.epoch >= m_epochs || (m_config.early_stopping > 0 && m_state.epochs_without_better >= m_config.early_stopping);
-  if (row.saved) save_model("best.h5");
-  write_log();
+  if (row.saved) keep_best();
+  if (m_log) m_log->append(row);
   if (m_observer.epoch && m_communicator->root()) m_observer.epoch(row);
 }
 
@@ -396,27 +406,26 @@ double Trainer::validate(LogRow& row) {
 
 // ---- what is written ---------------------------------------------------------------------------------------------------
 
-TrainState Trainer::state() const {
-  TrainState state = m_state;
-  state.parameters = to_host(m_parameters.values);
-  state.ema = to_host(m_parameters.ema);
-  state.moment1 = to_host(m_parameters.moment1);
-  state.moment2 = to_host(m_parameters.moment2);
-  return state;
+std::string Trainer::in_directory(const std::string& name) const {
+  return (std::filesystem::path(m_config.directory) / name).string();
 }
 
-Checkpoint Trainer::checkpoint() const {
+TrainState Trainer::state() const { return on_host(m_state, m_parameters); }
+
+Checkpoint Trainer::checkpoint(TrainState state) const {
   return {m_model.shape(), to_toml(m_config),
           "cheri on " + std::string(Device::name()) + ", " + std::to_string(m_communicator->size()) + " ranks of " +
               std::to_string(Device().concurrency()) + " threads",
-          state()};
+          std::move(state)};
 }
 
-/// A state that has overflowed is not worth going on from: the checkpoints before it are.
+/// The best model is written before the checkpoint that goes on after it: a killed run finds both, or trains to it again. A
+/// state that has overflowed is not worth going on from: the checkpoints before it are.
 void Trainer::save_checkpoint() {
   m_saved = seconds_now();
   if (!m_communicator->root()) return;
-  const Checkpoint now = checkpoint();
+  write_best();
+  const Checkpoint now = checkpoint(state());
   const auto is_finite = [](float value) { return std::isfinite(value); };
   if (!std::all_of(now.state.parameters.begin(), now.state.parameters.end(), is_finite)) {
     throw Error("the parameters are no numbers any more after step " + std::to_string(m_state.step) +
@@ -428,14 +437,20 @@ void Trainer::save_checkpoint() {
   prune_checkpoints(m_config.directory, m_config.checkpoint.keep);
 }
 
-void Trainer::save_model(const std::string& name) {
+/// Stays on the device: where epochs are short, hundreds of best ones come between two checkpoints.
+void Trainer::keep_best() {
   if (!m_communicator->root()) return;
-  write_checkpoint((std::filesystem::path(m_config.directory) / name).string(), checkpoint());
+  m_best = m_state;
+  Kokkos::deep_copy(m_exec, m_best_parameters.values, m_parameters.values);
+  Kokkos::deep_copy(m_exec, m_best_parameters.ema, m_parameters.ema);
+  Kokkos::deep_copy(m_exec, m_best_parameters.moment1, m_parameters.moment1);
+  Kokkos::deep_copy(m_exec, m_best_parameters.moment2, m_parameters.moment2);
 }
 
-void Trainer::write_log() const {
-  if (!m_communicator->root()) return;
-  write_text_file((std::filesystem::path(m_config.directory) / "log.tsv").string(), log_table(m_state.log));
+void Trainer::write_best() {
+  if (!m_best) return;
+  write_checkpoint(in_directory("best.h5"), checkpoint(on_host(*m_best, m_best_parameters)));
+  m_best.reset();
 }
 
 void Trainer::observe(double loss) const {

@@ -1,4 +1,4 @@
-// Scores and predictions are the same bits for any number of ranks.
+// Scores and predictions are the same bits for any number of ranks, and scores cost one copy.
 #include "cheri/train/evaluate.hpp"
 #include "cheri/train/predictions.hpp"
 #include "cheri/train/results.hpp"
@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 
 namespace cheri::train {
@@ -75,6 +76,36 @@ TEST(Evaluate, TheReportsProfilesAreThoseOfRankZero) {
   EXPECT_EQ(evaluation.profiles.size(), world.root() ? 6u : 0u);
   EXPECT_EQ(evaluation.track_names, (std::vector<std::string>{"pair.plus", "pair.minus", "single"}));
   EXPECT_EQ(evaluation.group_names, (std::vector<std::string>{"pair.plus", "single"}));
+}
+
+std::atomic<int> copies = 0, allocations = 0;
+
+// However many chunks: a validation ends each epoch, and epochs may be short.
+TEST(Predictor, ScoresWithOneCopyAndNoAllocation) {
+  namespace tools = Kokkos::Tools::Experimental;
+  const Communicator world = Communicator::world();
+  const TrainConfig config = small_deck(world, "copies");
+  const Checkpoint checkpoint = random_checkpoint();
+  const data::ExampleSet examples = data::read_examples(config.data, {config.training_chromosomes, 0, false});
+  const data::Dataset<Device> dataset(examples);
+  const Device exec;
+  nn::Model<float, Device> model = inference_model(exec, checkpoint, 2, nn::Precision::fp32);
+  Predictor predictor(checkpoint.shape, examples, dataset, 2);
+  EXPECT_GT(examples.size(), 2 * world.size());   // a rank has chunks
+  predictor.score(exec, world, model);            // takes what is taken once
+  tools::set_begin_deep_copy_callback([](Kokkos_Profiling_SpaceHandle, const char*, const void*,
+                                         Kokkos_Profiling_SpaceHandle, const char*, const void*,
+                                         std::uint64_t) { ++copies; });
+  tools::set_allocate_data_callback(
+      [](Kokkos_Profiling_SpaceHandle, const char*, const void*, std::uint64_t) { ++allocations; });
+  const SplitScores scores = predictor.score(exec, world, model);
+  EXPECT_EQ(copies, 1);
+  EXPECT_EQ(allocations, 0);
+  const View<int*, Device> counted("counted", 1);   // the count works
+  EXPECT_EQ(allocations, 1);
+  tools::set_begin_deep_copy_callback(nullptr);
+  tools::set_allocate_data_callback(nullptr);
+  EXPECT_EQ(scores.predicted.size(), 2 * static_cast<std::size_t>(examples.size()));
 }
 
 TEST(Predict, BitsDoNotDependOnTheRanks) {

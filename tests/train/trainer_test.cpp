@@ -81,13 +81,12 @@ TEST(Trainer, StoppedAndResumedIsUninterrupted) {
   const TrainConfig config = small_config(shared_folder(world, "resume"));
   TrainConfig whole_config = config;
   whole_config.directory = shared_folder(world, "whole");
-  std::string expected;
   {
     const StopSignals signals;
     Trainer whole(world, signals, whole_config, small_splits(config), {}, {});
     EXPECT_EQ(whole.run(), Outcome::finished);
-    expected = state_digest(whole.state());
   }
+  const std::string expected = state_digest(read_checkpoint(whole_config.directory + "/final.h5").state);
   for (int turn = 0; turn < 100; ++turn) {
     const bool by_all = turn % 2 == 0;
     const StopSignals signals;
@@ -96,6 +95,9 @@ TEST(Trainer, StoppedAndResumedIsUninterrupted) {
     if (by_all || world.root()) {
       const Found found = newest_checkpoint(config.directory);
       EXPECT_TRUE(found.skipped.empty()) << found.skipped.front();
+      if (found.checkpoint && found.checkpoint->state.best_epoch >= 0) {
+        EXPECT_EQ(read_checkpoint(config.directory + "/best.h5").state.best_epoch, found.checkpoint->state.best_epoch);
+      }
       Trainer trainer(ranks, signals, config, small_splits(config), found.checkpoint, {});
       if (world.root()) std::raise(SIGTERM);
       outcome = trainer.run();
@@ -106,7 +108,10 @@ TEST(Trainer, StoppedAndResumedIsUninterrupted) {
     world.barrier();
     if (world.broadcast(std::int64_t{outcome == Outcome::finished}) == 1) {
       EXPECT_GT(turn, 2);   // an epoch a turn at the most, however many steps a device is given at once
-      EXPECT_EQ(state_digest(read_checkpoint(config.directory + "/final.h5").state), expected);
+      for (const std::string model : {"/final.h5", "/best.h5"}) {
+        EXPECT_EQ(state_digest(read_checkpoint(config.directory + model).state),
+                  state_digest(read_checkpoint(whole_config.directory + model).state));
+      }
       return;
     }
   }

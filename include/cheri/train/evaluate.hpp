@@ -5,14 +5,14 @@
 #include "cheri/nn/model.hpp"
 #include "cheri/parallel/communicator.hpp"
 #include "cheri/train/metrics.hpp"
+#include "cheri/train/score_table.hpp"
 
 #include <functional>
-#include <string>
 #include <vector>
 
 namespace cheri::train {
 
-/// One chunk of consecutive examples: predictions and data, on the device.
+/// One chunk of consecutive examples: predictions and data, on the device, which may still be computing them.
 struct PredictedChunk {
   std::int64_t first = 0;
   int size = 0;
@@ -26,7 +26,8 @@ class Predictor {
   Predictor(const nn::ModelShape& shape, const data::ExampleSet& examples, const data::Dataset<Device>& dataset,
             int capacity);
 
-  /// Calls `visit` for consecutive chunks of the examples [range.begin, range.end); the chunk is valid until it returns.
+  /// Calls `visit` for consecutive chunks of the examples [range.begin, range.end). What reads a chunk is enqueued on exec,
+  /// or waits for it, before `visit` returns.
   void predict(const Device& exec, nn::Model<float, Device>& model, parallel::Range range,
                const std::function<void(const PredictedChunk&)>& visit);
 
@@ -35,13 +36,13 @@ class Predictor {
 
  private:
   std::vector<int> m_signal_groups;
-  std::int64_t m_n_peaks, m_n_negatives;
+  std::int64_t m_n_peaks;
   int m_capacity;
   const data::Dataset<Device>* m_dataset;
   data::Batch<Device> m_batch;
   View<data::Draw*, Device> m_draws;
   nn::ModelOutput<float, Device> m_output;
-  LocusScores<Device> m_scores;
+  ScoreTable m_scores;
 };
 
 /// What knows nothing of the sequence: the mean profile (T, W) of the training peaks, each peak's channel scaled to sum 1,

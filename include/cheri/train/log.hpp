@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,20 @@ struct LogRow {
 /// The whole file, header and rows, tab-separated: eight significant digits, "nan" where a value has no meaning, and
 /// "Saved?" as True or False.
 std::string log_table(const std::vector<LogRow>& rows);
+
+/// log.tsv while a run goes on: written whole when the run begins or resumes, so that nothing of what a killed run has added
+/// stays, then a row at a time.
+class LogFile {
+ public:
+  /// Both throw Error naming the path and the system's reason.
+  LogFile(const std::string& path, const std::vector<LogRow>& rows);
+  void append(const LogRow& row);
+
+ private:
+  void require_written() const;
+
+  std::string m_path;
+  std::ofstream m_file;
+};
 
 }   // namespace cheri::train

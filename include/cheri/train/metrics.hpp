@@ -9,13 +9,14 @@
 
 namespace cheri::train {
 
-/// Per-locus values of one batch, computed where the predictions are. T tracks, G groups.
+/// Per-locus values of one batch, computed where the predictions are; rows may be apart. T tracks, G groups.
 template <class Exec>
 struct LocusScores {
   View<double**, Exec> profile_pearson_NT;   ///< softmax over positions against raw counts; 0 if either is constant
   View<double**, Exec> profile_jsd_NT;       ///< natural log; NaN for a channel without counts
   View<double**, Exec> profile_mnll_NG;      ///< multinomial NLL over a group's channels and positions, with lgamma terms
-  View<double**, Exec> log_counts_NG;        ///< log(1 + observed counts of the group)
+  View<double**, Exec> observed_NG;          ///< log(1 + counts of the group)
+  View<double**, Exec> predicted_NG;         ///< log-counts
 };
 
 /// Scores the N examples of `predicted` and signal_NTW; sums in double, in an order that neither threads nor N change. The

@@ -92,10 +92,11 @@ class Trainer {
   void finish_epoch();
   double validate(LogRow& row);
   void save_checkpoint();
-  void save_model(const std::string& name);
-  void write_log() const;
+  void keep_best();
+  void write_best();
   void observe(double loss) const;
-  [[nodiscard]] Checkpoint checkpoint() const;
+  [[nodiscard]] Checkpoint checkpoint(TrainState state) const;
+  [[nodiscard]] std::string in_directory(const std::string& name) const;
 
   const parallel::Communicator* m_communicator;
   const parallel::StopSignals* m_signals;
@@ -118,6 +119,7 @@ class Trainer {
   // A row of gradients: the parameters, the losses, the flags.
   std::int64_t m_losses_at, m_row_length;
   Parameters<Device> m_parameters;
+  Parameters<Device> m_best_parameters;   ///< with m_best
   Arena<Device> m_arena;
   View<float**, Device> m_rows_SQ;
   View<float*, Device> m_total_Q;
@@ -135,6 +137,8 @@ class Trainer {
   HostView<double*> m_mean_counts_host;
 
   TrainState m_state;                  ///< scalars and log; the buffers are filled by state()
+  std::optional<TrainState> m_best;    ///< of rank 0: the best epoch since the last checkpoint
+  std::optional<LogFile> m_log;        ///< while rank 0 runs
   double m_started = 0, m_saved = 0;   ///< seconds on the monotonic clock
   std::int64_t m_steps_here = 0;
   bool m_stop = false, m_save = false;   ///< what the last exchange asked for, the same on every rank

@@ -1,7 +1,11 @@
 #include "cheri/train/log.hpp"
+#include "cheri/base/check.hpp"
+#include "cheri/base/files.hpp"
+#include "support/scratch.hpp"
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <limits>
 #include <sstream>
 
@@ -57,6 +61,30 @@ TEST(LogTable, WritesEightDigitsAndNaN) {
   EXPECT_EQ(written.at(4), "1234.5679");
   EXPECT_EQ(written.at(12), "nan");
   EXPECT_EQ(written.at(14), "False");
+}
+
+// What a run was writing when it was killed, and rows of epochs that will be done again, do not survive.
+TEST(LogFile, GoesOnAfterTheRowsItIsGiven) {
+  const cheri::testing::ScratchFolder folder;
+  const std::string path = folder.file("log.tsv");
+  std::vector<LogRow> rows(3);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].epoch = static_cast<std::int64_t>(i);
+  {
+    LogFile killed(path, {});
+    for (const LogRow& row : rows) killed.append(row);
+    EXPECT_EQ(read_text_file(path), log_table(rows));   // nothing waits in the program
+  }
+  std::ofstream(path, std::ios::app) << "3\t40\t0.2";
+  LogFile resumed(path, {rows[0]});
+  EXPECT_EQ(read_text_file(path), log_table({rows[0]}));
+  resumed.append(rows[1]);
+  resumed.append(rows[2]);
+  EXPECT_EQ(read_text_file(path), log_table(rows));
+}
+
+TEST(LogFile, SaysWhatCannotBeWritten) {
+  const cheri::testing::ScratchFolder folder;
+  EXPECT_THROW(LogFile(folder.file("nowhere/log.tsv"), {}), Error);
 }
 
 }   // namespace

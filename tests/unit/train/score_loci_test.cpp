@@ -2,6 +2,7 @@
 // rel_entr(q, m).sum()); -multinomial(total, p).logpmf(counts); log1p(total).
 #include "cheri/base/check.hpp"
 #include "cheri/train/metrics.hpp"
+#include "cheri/train/score_table.hpp"
 #include "support/spaces.hpp"
 
 #include <gtest/gtest.h>
@@ -25,7 +26,8 @@ struct Case {
       : output{View<float***, Exec>("logits", n, t, w), View<float**, Exec>("log_counts", n, n_groups)},
         signal_NTW("signal", n, t, w),
         scores{View<double**, Exec>("pearson", n, t), View<double**, Exec>("jsd", n, t),
-               View<double**, Exec>("mnll", n, n_groups), View<double**, Exec>("observed", n, n_groups)} {}
+               View<double**, Exec>("mnll", n, n_groups), View<double**, Exec>("observed", n, n_groups),
+               View<double**, Exec>("predicted", n, n_groups)} {}
 
   nn::ModelOutput<float, Exec> output;
   View<float***, Exec> signal_NTW;
@@ -112,7 +114,7 @@ TYPED_TEST(ScoreLoci, MnllIsTheMultinomialOfTheWholeGroup) {
 TYPED_TEST(ScoreLoci, ObservedIsTheLogCountOfTheGroup) {
   const auto c = example<TypeParam>();
   score(c);
-  expect_near(values_of(c.scores.log_counts_NG),
+  expect_near(values_of(c.scores.observed_NG),
               {std::log(27.0), std::log(15.0), std::log(23.0), std::log(15.0), std::log(30.0), std::log(9.0)});
 }
 
@@ -137,7 +139,7 @@ TYPED_TEST(ScoreLoci, PlantedFaultsAreCaught) {
   });
   score(shifted);
   EXPECT_GT(largest_excess(values_of(regrouped.scores.profile_mnll_NG), values_of(right.scores.profile_mnll_NG)), 1e6);
-  EXPECT_GT(largest_excess(values_of(regrouped.scores.log_counts_NG), values_of(right.scores.log_counts_NG)), 1e6);
+  EXPECT_GT(largest_excess(values_of(regrouped.scores.observed_NG), values_of(right.scores.observed_NG)), 1e6);
   EXPECT_GT(largest_excess(values_of(shifted.scores.profile_pearson_NT), values_of(right.scores.profile_pearson_NT)), 1e6);
   EXPECT_GT(largest_excess(values_of(shifted.scores.profile_jsd_NT), values_of(right.scores.profile_jsd_NT)), 1e6);
   EXPECT_GT(largest_excess(values_of(shifted.scores.profile_mnll_NG), values_of(right.scores.profile_mnll_NG)), 1e6);
@@ -208,6 +210,24 @@ TEST(ScoreLociThreads, HaveNoInfluence) {
   EXPECT_TRUE(same_bits(all_scores(on_one), all_scores(on_all)));
 }
 #endif
+
+TEST(ScoreTable, HoldsEachScoreInItsPlace) {
+  const auto c = example<Device>();
+  const auto log_counts = Kokkos::create_mirror_view(c.output.log_counts_NG);
+  for (std::size_t i = 0; i < n_loci * n_groups; ++i) log_counts(i / n_groups, i % n_groups) = 0.5f * static_cast<float>(i);
+  Kokkos::deep_copy(c.output.log_counts_NG, log_counts);
+  score(c);
+  const ScoreTable table(n_loci + 2, groups);
+  score_loci<Device>(Device(), table.rows({1, n_loci + 1}), c.output, c.signal_NTW, groups);
+  const SplitScores scores = table.scores(table.to_host(Device(), {1, n_loci + 1}), 2);
+  EXPECT_EQ(scores.n_peaks, 2);
+  EXPECT_EQ(scores.n_negatives, 1);
+  EXPECT_TRUE(same_bits(scores.profile_pearson, values_of(c.scores.profile_pearson_NT)));
+  EXPECT_TRUE(same_bits(scores.profile_jsd, values_of(c.scores.profile_jsd_NT)));
+  EXPECT_TRUE(same_bits(scores.profile_mnll, values_of(c.scores.profile_mnll_NG)));
+  EXPECT_TRUE(same_bits(scores.observed, values_of(c.scores.observed_NG)));
+  EXPECT_EQ(scores.predicted, (std::vector<double>{0, 0.5, 1, 1.5, 2, 2.5}));
+}
 
 TYPED_TEST(ScoreLoci, TakesAnEmptyBatch) {
   const Case<TypeParam> c(0);
