@@ -55,7 +55,7 @@ void Model<T, Exec>::lay_out(Arena<Exec>& arena) {
   for (std::size_t i = 0; i < (training ? layers : std::size_t{1}); ++i) {
     m_statistics.push_back(arena.template take<View<T**, Exec>>("statistics", examples, std::size_t{2}));
   }
-  if (training) m_d_features = arena.template take<View<T***, Exec>>("d_features", examples, length, channels);
+  m_d_features = m_features.back();
   m_scratch.lay_out(arena, m_shape, m_capacity, m_capacity / m_slice_size, training);
 }
 

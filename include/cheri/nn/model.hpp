@@ -84,7 +84,7 @@ class Model {
   HeadWeights<T, Exec> m_heads;
   std::vector<View<T***, Exec>> m_features;    ///< input of block i; the last is the heads' input. Two in inference.
   std::vector<View<T**, Exec>> m_statistics;   ///< (N,2) mean and 1/sqrt(var + eps) of each block
-  View<T***, Exec> m_d_features;
+  View<T***, Exec> m_d_features;               ///< in the memory of the heads' input, which they read before
   BlockScratch<T, Exec> m_scratch;
 };
 

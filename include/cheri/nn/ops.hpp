@@ -121,7 +121,7 @@ template <class T, class Exec>
 void profile_head_forward(const Exec& exec, const View<T***, Exec>& logits_NTW, const View<const T***, Exec>& features_NLC,
                           const View<const T***, Exec>& control_NKL, const HeadWeights<T, Exec>& weights);
 
-/// dfeatures_NLC overwritten with the profile head's part.
+/// dfeatures_NLC overwritten with the profile head's part. It may be the memory of the features, which are read before.
 template <class T, class Exec>
 void profile_head_backward(const Exec& exec, const GradientRows<T, Exec>& gradient, const View<T***, Exec>& dfeatures_NLC,
                            const View<const T***, Exec>& dlogits_NTW, const View<const T***, Exec>& features_NLC,

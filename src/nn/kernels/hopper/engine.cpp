@@ -65,7 +65,7 @@ class EngineOf final : public Engine {
     forward_blocks(exec, n);
     heads_forward<Activation>(stream, output.logits_NTW.data(), output.log_counts_NG.data(), features(m_shape.n_layers),
                               m_heads.data(), at(m_head_offsets.profile_bias), at(m_head_offsets.count_bias),
-                              head_shape(m_shape, n), m_head_scratch.data());
+                              head_shape(m_shape, n), m_parts.data());
     if (m_shape.n_controls == 0) return;
     controls_forward(stream, output.logits_NTW.data(), output.log_counts_NG.data(), m_log_control.data(),
                      input.control_NKL.data(), at(m_head_offsets.profile_weight), at(m_head_offsets.count_weight),
@@ -84,22 +84,22 @@ class EngineOf final : public Engine {
     const int n = static_cast<int>(input.codes_NL.extent(0));
     const cudaStream_t stream = exec.cuda_stream();
     const SliceGradients gradient{gradient_SP.data(), static_cast<std::int64_t>(gradient_SP.stride(0)), m_sizes.slice_size};
-    Activation* const d_features = m_d_features.data();
+    Activation* const d_features = features(m_shape.n_layers);
     heads_backward<Activation>(stream, gradient, m_head_offsets, d_features, d_output.logits_NTW.data(),
                                d_output.log_counts_NG.data(), features(m_shape.n_layers), m_heads.data(),
-                               head_shape(m_shape, n), m_head_scratch.data());
+                               head_shape(m_shape, n), m_parts.data());
     if (m_shape.n_controls > 0) {
       controls_backward(stream, gradient, m_head_offsets, d_output.logits_NTW.data(), d_output.log_counts_NG.data(),
                         input.control_NKL.data(), m_log_control.data(), head_shape(m_shape, n));
     }
     backward_blocks(exec, gradient_SP, n);
     stem_backward<Activation>(stream, gradient, m_stem_weight, m_stem_bias, d_features, input.codes_NL.data(), m_stem.data(),
-                              at(m_stem_bias), stem_shape(m_shape, n), m_stem_scratch.data());
+                              at(m_stem_bias), stem_shape(m_shape, n), m_parts.data());
   }
 
   void backward_blocks(const Exec& exec, const View<float**, Exec>& gradient_SP, int n) override {
     const cudaStream_t stream = exec.cuda_stream();
-    Activation* const d_features = m_d_features.data();
+    Activation* const d_features = features(m_shape.n_layers);
     const auto row = static_cast<std::int64_t>(gradient_SP.stride(0));
     const int last = m_shape.n_layers - 1;
     if (last >= 0) begin_backward<Mode>(stream, problem(last, n, m_sizes.slice_size), d_features, packed(last), m_backward);
@@ -125,49 +125,49 @@ class EngineOf final : public Engine {
 
   void lay_out(Arena<Exec>& arena) {
     const auto take = [&](const char* label, std::size_t bytes) { return arena.take<Bytes>(label, bytes); };
-    const int n = m_sizes.capacity, length = m_shape.in_window, n_slices = m_sizes.training ? n / m_sizes.slice_size : 0;
-    const auto layers = static_cast<std::size_t>(m_shape.n_layers);
-    const auto take_features = [&](const char* label) {
-      return arena.take<Features>(label, static_cast<std::size_t>(n), static_cast<std::size_t>(length),
-                                  static_cast<std::size_t>(m_shape.n_filters));
-    };
+    const bool training = m_sizes.training;
+    const int n = m_sizes.capacity, length = m_shape.in_window, n_slices = training ? n / m_sizes.slice_size : 0;
+    const auto layers = static_cast<std::size_t>(m_shape.n_layers), examples = static_cast<std::size_t>(n);
     m_stem = take("stem", stem_packed_size(m_shape.n_filters));
     m_heads = take("heads", heads_packed_size(head_shape(m_shape, n)));
     m_packed = take("blocks", layers * packed_layer_bytes(width()));
-    m_head_scratch = take("head_scratch", heads_scratch_size(head_shape(m_shape, n), n_slices));
-    m_log_control = arena.take<View<float*, Exec>>("log_control", static_cast<std::size_t>(n));
-    const ForwardScratchBytes forward = forward_scratch_bytes(n, length, width(), m_sizes.training);
-    m_moments = take("moments", forward.moments);
-    m_counters = take("counters", forward.finished_blocks);
-    m_z = take("inference_z", forward.z);
-    m_hidden = take("hidden", forward.hidden);
+    m_log_control = arena.take<View<float*, Exec>>("log_control", examples);
 
     // In training every block keeps its input; in inference two buffers take turns.
-    const std::size_t kept = m_sizes.training ? layers : std::min<std::size_t>(layers, 1);
+    const std::size_t kept = training ? layers : std::min<std::size_t>(layers, 1);
     m_features.clear();
     m_statistics.clear();
     m_saved.clear();
-    for (std::size_t i = 0; i < kept + 1; ++i) m_features.push_back(take_features("features"));
-    for (std::size_t i = 0; i < kept; ++i) {
-      m_statistics.push_back(arena.take<View<float**, Exec>>("statistics", static_cast<std::size_t>(n), std::size_t{2}));
+    for (std::size_t i = 0; i < kept + 1; ++i) {
+      m_features.push_back(arena.take<Features>("features", examples, static_cast<std::size_t>(length),
+                                                static_cast<std::size_t>(m_shape.n_filters)));
     }
-    if (!m_sizes.training) return;
-    for (std::size_t i = 0; i < kept; ++i) m_saved.push_back(take("z", saved_z_bytes(n, length, width())));
-    m_d_features = take_features("d_features");
-    m_stem_scratch = take("stem_scratch", stem_scratch_size(m_shape.n_filters, n_slices));
-    lay_out_backward(take, backward_scratch_bytes<Mode>(n, length, width(), n_slices));
+    for (std::size_t i = 0; i < kept; ++i) {
+      m_statistics.push_back(arena.take<View<float**, Exec>>("statistics", examples, std::size_t{2}));
+      if (training) m_saved.push_back(take("z", saved_z_bytes(n, length, width())));
+    }
+    const ForwardScratchBytes forward = forward_scratch_bytes(n, length, width(), training);
+    const auto backward = training ? backward_scratch_bytes<Mode>(n, length, width(), n_slices) : BackwardScratchBytes{};
+    m_moments = take("moments", forward.moments);
+    m_counters = take("counters", forward.finished_blocks);
+    m_z = take("inference_z", forward.z);
+    m_hidden = take("hidden", std::max(forward.hidden, backward.hidden));
+    const std::size_t stem_parts = training ? stem_scratch_size(m_shape.n_filters, n_slices) : 0;
+    m_parts =
+        take("parts", std::max({heads_scratch_size(head_shape(m_shape, n), n_slices), backward.linear_parts, stem_parts}));
+    if (training) lay_out_backward(take, backward);
   }
 
   template <class Take>
   void lay_out_backward(const Take& take, const BackwardScratchBytes& bytes) {
     m_backward.dz = reinterpret_cast<std::uint16_t*>(take("dz", bytes.dz).data());
-    m_backward.linear_parts = reinterpret_cast<float*>(take("linear_parts", bytes.linear_parts).data());
     m_backward.conv_parts = reinterpret_cast<float*>(take("conv_parts", bytes.conv_parts).data());
     m_backward.tile_sums = reinterpret_cast<float4*>(take("tile_sums", bytes.tile_sums).data());
     m_backward.coefficients = reinterpret_cast<float4*>(take("coefficients", bytes.coefficients).data());
     m_backward.scaled = reinterpret_cast<std::uint16_t*>(take("scaled", bytes.scaled).data());
     m_backward.ranges = reinterpret_cast<SliceRange*>(take("ranges", bytes.ranges).data());
-    m_backward.hidden = reinterpret_cast<std::uint16_t*>(take("d_hidden", bytes.hidden).data());
+    m_backward.hidden = reinterpret_cast<std::uint16_t*>(m_hidden.data());
+    m_backward.linear_parts = reinterpret_cast<float*>(m_parts.data());
   }
 
   [[nodiscard]] const float* at(std::int64_t offset) const { return m_parameters + offset; }
@@ -204,12 +204,13 @@ class EngineOf final : public Engine {
 
   Arena<Exec> m_arena;
   Bytes m_stem, m_heads, m_packed;   ///< weights in the order of the kernels
-  Bytes m_head_scratch, m_stem_scratch, m_moments, m_counters, m_z, m_hidden;
+  Bytes m_parts;                     ///< of whoever sums parts: heads, blocks, stem, one after the other
+  Bytes m_moments, m_counters, m_z;
+  Bytes m_hidden;                     ///< of the wide MLP's forward, then of its backward
   View<float*, Exec> m_log_control;   ///< of each example, for the backward
-  std::vector<Features> m_features;   ///< input of block i; the last is the heads'. Two in inference
+  std::vector<Features> m_features;   ///< input of block i; the last, the heads', becomes its gradient. Two in inference
   std::vector<View<float**, Exec>> m_statistics;
   std::vector<Bytes> m_saved;   ///< z of block i, 16 bit
-  Features m_d_features;
   BackwardScratch m_backward;
 };
 

@@ -48,7 +48,8 @@ template <class T>
 void heads_forward(cudaStream_t stream, float* logits_NTW, float* log_counts_NG, const T* features_NLC, const void* packed,
                    const float* profile_bias, const float* count_bias, const HeadShape& shape, void* scratch);
 
-/// dfeatures overwritten with both heads' parts, and the gradients of the four parameters, by slice.
+/// dfeatures overwritten with both heads' parts, and the gradients of the four parameters, by slice. dfeatures may be the
+/// memory of the features, which are read before.
 template <class T>
 void heads_backward(cudaStream_t stream, const SliceGradients& gradient, const HeadOffsets& offsets, T* dfeatures_NLC,
                     const float* dlogits_NTW, const float* dlog_counts_NG, const T* features_NLC, const void* packed,
