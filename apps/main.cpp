@@ -1,5 +1,7 @@
 // cheri: trains and runs Cherimoya models. Parses the command line, calls the subcommand, and is the one place where errors
-// are printed: once, with the rank, and then every rank ends.
+// are printed: once, with the rank, and then every rank ends. The exit status is 0 when all is well (a run that was told to
+// stop has stopped well), 2 when what the user has given is wrong, so that trying again is in vain, and 1 for any other
+// error.
 #include "cheri/base/check.hpp"
 #include "cheri/base/nearest.hpp"
 #include "cheri/base/types.hpp"
@@ -67,11 +69,11 @@ int run(const parallel::Communicator& communicator, int argc, char** argv) {
 }
 
 /// Errors that all ranks find alike are told by rank 0, which ends the others before they speak.
-[[noreturn]] void report_and_end(const parallel::Communicator& communicator, const std::string& message) {
+[[noreturn]] void report_and_end(const parallel::Communicator& communicator, const std::string& message, int status) {
   if (!communicator.root()) std::this_thread::sleep_for(std::chrono::seconds(1));
   const std::string rank = communicator.size() > 1 ? fmt::format(" (rank {})", communicator.rank()) : "";
   fmt::print(stderr, "cheri{}: {}\n", rank, message);
-  parallel::abort_all(1);
+  parallel::abort_all(status);
 }
 
 }   // namespace
@@ -103,7 +105,9 @@ int main(int argc, char** argv) {
   try {
     const Kokkos::ScopeGuard kokkos(Kokkos::InitializationSettings().set_disable_warnings(true));
     return apps::run(communicator, argc, argv);
+  } catch (const InputError& error) {
+    apps::report_and_end(communicator, error.what(), 2);
   } catch (const std::exception& error) {
-    apps::report_and_end(communicator, error.what());
+    apps::report_and_end(communicator, error.what(), 1);
   }
 }

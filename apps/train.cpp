@@ -121,7 +121,8 @@ int run_train(const parallel::Communicator& communicator, const TrainOptions& op
       config.slices() % communicator.size() == 0,
       communicator.size() << " ranks cannot share " << config.slices()
                           << " gradient slices: use a number of ranks that divides training.gradient_slices");
-  const parallel::StopSignals signals;
+  // To the end of the process: ranks are told one after the other, and stop together when the first has been.
+  static const parallel::StopSignals& signals = *new parallel::StopSignals;
   import_if_missing(communicator, config);
   const train::Found from = find_checkpoint(options, config);
   if (communicator.root()) {

@@ -2,6 +2,7 @@
 # Sets up a bare Debian 12 or Ubuntu 24.04 machine for building Cheri, and prints the folder of the Kokkos it made:
 #
 #     export CHERI_KOKKOS=$(jobs/setup.sh openmp)     # or: cuda, tsan (for the preset of that name)
+#     jobs/setup.sh slurm                             # only the packages that tests/slurm starts a Slurm of its own with
 #
 # Debian packages through apt (as root or with sudo); Kokkos and Kokkos Kernels built once into a cache folder outside the source
 # tree, ${CHERI_CACHE:-~/.cache/cheri}, keyed by version, backend, processor and compiler. What is there already is left alone,
@@ -87,7 +88,12 @@ build_kokkos() {
   mv "$prefix.part" "$prefix"
 }
 
-[[ $backend =~ ^(openmp|cuda|tsan)$ ]] || die "the backend is openmp, cuda or tsan, not $backend"
+[[ $backend =~ ^(openmp|cuda|tsan|slurm)$ ]] || die "to be set up: openmp, cuda, tsan or slurm, not $backend"
+if [ "$backend" = slurm ]; then
+  packages=(iproute2 munge openmpi-bin slurm-client slurmctld slurmd)
+  install_packages
+  exit
+fi
 [ "$backend" != cuda ] || command -v nvcc > /dev/null || die "the cuda backend needs nvcc on the PATH"
 install_packages
 compiler=gcc$(g++ -dumpfullversion)

@@ -11,8 +11,9 @@ class DeckTest(CheriTest):
         cls.make_data()
 
     def refuses(self, *overrides, saying):
-        """Training must end with an error that has these parts, before there is a run."""
-        self.fails("train", "deck.toml", "directory=refused", *overrides, saying=saying)
+        """Training must end with an error that has these parts, before there is a run, and with the status of wrong input."""
+        done = self.fails("train", "deck.toml", "directory=refused", *overrides, saying=saying)
+        self.assertEqual(done.status, 2, done)
         self.assertFalse((self.folder / "refused/checkpoints").exists())
 
     def test_check_prints_a_deck_that_is_accepted_and_equals_itself(self):
@@ -69,6 +70,7 @@ class DeckTest(CheriTest):
         done = self.fails("train", "deck.toml", "directory=refused", ranks=3,
                           saying=["3 ranks cannot share 8 gradient slices", "divides training.gradient_slices"])
         self.assertEqual(done.err.count("cannot share"), 1)
+        self.assertEqual(done.status, 2, done)
 
     def test_ranks_with_different_decks(self):
         first, second = (command_of(["train", "deck.toml", "directory=differing", f"seed={seed}"], ranks=1) for seed in (3, 4))
