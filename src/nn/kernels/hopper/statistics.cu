@@ -16,7 +16,7 @@ constexpr int threads = 256;
 /// Rows of a segment. 8: 28 us at N 64, L 2114 in fp32; 16: 32 us, as registers then leave room for fewer blocks (H200).
 constexpr int steps = 8;
 
-/// Blocks a multiprocessor, such that nothing spills.
+/// Blocks a multiprocessor, such that next to nothing spills.
 template <class Activation>
 constexpr int resident_blocks = sizeof(Activation) == 4 ? 3 : 4;
 
