@@ -5,6 +5,7 @@
 #include "cheri/base/check.hpp"
 #include "cheri/base/nearest.hpp"
 #include "cheri/base/types.hpp"
+#include "cheri/parallel/placement.hpp"
 #include "command.hpp"
 
 #include <fmt/format.h>
@@ -103,7 +104,11 @@ int main(int argc, char** argv) {
   spdlog::set_pattern("%H:%M:%S %v");
   spdlog::set_level(communicator.root() ? spdlog::level::info : spdlog::level::off);
   try {
-    const Kokkos::ScopeGuard kokkos(Kokkos::InitializationSettings().set_disable_warnings(true));
+    Kokkos::InitializationSettings settings;
+    settings.set_disable_warnings(true);
+    const int n_gpus = Kokkos::num_devices();
+    if (n_gpus > 0) settings.set_device_id(parallel::gpu_of_rank(parallel::local_rank(communicator), n_gpus));
+    const Kokkos::ScopeGuard kokkos(settings);
     return apps::run(communicator, argc, argv);
   } catch (const InputError& error) {
     apps::report_and_end(communicator, error.what(), 2);

@@ -1,3 +1,4 @@
+#include "cheri/parallel/placement.hpp"
 #include "cheri/train/trainer.hpp"
 
 #include "cheri/base/check.hpp"
@@ -103,6 +104,14 @@ void check_deck(const parallel::Communicator& communicator, const train::Deck& d
   fmt::print("{}", train::to_toml(deck.config));
 }
 
+/// Which rank has which GPU and cores, where there is a choice.
+void show_placement(const parallel::Communicator& communicator, const train::TrainConfig& config) {
+  const auto ranks = parallel::placements(communicator);
+  if (!config.share_gpus) parallel::require_own_gpus(ranks);
+  if (communicator.size() > 1 || has_separate_device)
+    spdlog::info("{} ranks\n{}", ranks.size(), parallel::placement_table(ranks));
+}
+
 int run_train(const parallel::Communicator& communicator, const TrainOptions& options) {
   if (options.reference) {
     if (communicator.root()) fmt::print("{}", train::deck_reference());
@@ -121,6 +130,7 @@ int run_train(const parallel::Communicator& communicator, const TrainOptions& op
       config.slices() % communicator.size() == 0,
       communicator.size() << " ranks cannot share " << config.slices()
                           << " gradient slices: use a number of ranks that divides training.gradient_slices");
+  show_placement(communicator, config);
   // To the end of the process: ranks are told one after the other, and stop together when the first has been.
   static const parallel::StopSignals& signals = *new parallel::StopSignals;
   import_if_missing(communicator, config);

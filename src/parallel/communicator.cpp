@@ -153,6 +153,19 @@ std::vector<float> Communicator::gather_all(const std::vector<float>& mine) cons
   return gather_all_values(mine, MPI_FLOAT, *this);
 }
 
+std::vector<std::string> Communicator::gather_all(const std::string& mine) const {
+  const auto sizes =
+      gather_all_values(std::vector<std::int64_t>{static_cast<std::int64_t>(mine.size())}, MPI_INT64_T, *this);
+  const auto characters = gather_all_values(std::vector<char>(mine.begin(), mine.end()), MPI_CHAR, *this);
+  std::vector<std::string> texts;
+  auto at = characters.begin();
+  for (const std::int64_t size : sizes) {
+    texts.emplace_back(at, at + size);
+    at += size;
+  }
+  return texts;
+}
+
 double Communicator::max(double value) const {
   double largest = value;
   CHERI_MPI_CHECK(MPI_Allreduce(&value, &largest, 1, MPI_DOUBLE, MPI_MAX, m_comm));

@@ -29,6 +29,8 @@ std::vector<Key> make_keys() {
        "of the initial weights and of the order of the examples", {0, huge}},
       {"log_seconds", "", comfort, [](C& c) -> Member { return &c.log_seconds; },
        "between two lines of progress where the output is no terminal", {0.1, 86400}},
+      {"share_gpus", "", comfort, [](C& c) -> Member { return &c.share_gpus; },
+       "whether two ranks may have the same GPU, which is slower than one rank"},
 
       {"data.file", "", comfort, [](C& c) -> Member { return PathMember{&c.data.path}; },
        "tracks (from `cheri import`) or examples (from `cheri pack`)"},

@@ -1,4 +1,5 @@
 #include "cheri/parallel/communicator.hpp"
+#include "cheri/parallel/placement.hpp"
 
 #include <gtest/gtest.h>
 
@@ -20,6 +21,26 @@ TEST(Communicator, KnowsItsRanks) {
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   EXPECT_EQ(world.size(), size);
   EXPECT_EQ(world.root(), world.rank() == 0);
+}
+
+TEST(Communicator, GathersTextsOfAnyLength) {
+  const Communicator world = Communicator::world();
+  const std::string mine(static_cast<std::size_t>(world.rank()), 'x');   // rank 0: none
+  const std::vector<std::string> all = world.gather_all(mine);
+  ASSERT_EQ(all.size(), static_cast<std::size_t>(world.size()));
+  for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i], std::string(i, 'x'));
+}
+
+TEST(Placement, RanksOfOneNodeAreCounted) {
+  const Communicator world = Communicator::world();   // the tests run on one machine
+  EXPECT_EQ(local_rank(world), world.rank());
+  const std::vector<Placement> ranks = placements(world);
+  ASSERT_EQ(ranks.size(), static_cast<std::size_t>(world.size()));
+  for (const Placement& rank : ranks) {
+    EXPECT_EQ(rank.node, ranks.front().node);
+    EXPECT_FALSE(rank.cores.empty());
+    EXPECT_GE(rank.threads, 1);
+  }
 }
 
 TEST(Communicator, BroadcastsBytesOfAnyLength) {

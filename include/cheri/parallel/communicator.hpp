@@ -55,6 +55,8 @@ class Communicator {
   /// Every rank's values, in rank order, on every rank; lengths may differ. Throws Error beyond 2^31 - 1 values in all.
   [[nodiscard]] std::vector<double> gather_all(const std::vector<double>& mine) const;
   [[nodiscard]] std::vector<float> gather_all(const std::vector<float>& mine) const;
+  /// Every rank's text.
+  [[nodiscard]] std::vector<std::string> gather_all(const std::string& mine) const;
   [[nodiscard]] double max(double value) const;
   /// Throws InputError on every rank if `value` is not the same on all: it names the first rank that differs from rank 0,
   /// and shows the first line that differs on both.

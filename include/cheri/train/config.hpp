@@ -71,6 +71,7 @@ struct TrainConfig {
   std::optional<std::array<double, 2>> loss_weights;
   std::uint64_t seed = 0;
   double log_seconds = 10;   ///< between progress lines in a batch log
+  bool share_gpus = false;   ///< whether ranks may have the same GPU
 
   /// Throws InputError, naming the key, for impossible values: overlapping chromosome splits, sizes below 1, slices that
   /// do not divide the batch.

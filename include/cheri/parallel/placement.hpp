@@ -1,0 +1,39 @@
+// Which GPU and which cores a rank has.
+#pragma once
+
+#include "cheri/parallel/communicator.hpp"
+
+#include <string>
+#include <vector>
+
+namespace cheri::parallel {
+
+/// Where one rank runs.
+struct Placement {
+  std::string node;     ///< host name
+  std::string gpu;      ///< PCI address and name; empty without a GPU
+  std::string gpu_id;   ///< tells GPUs of a node apart, also parts of one (MIG)
+  std::string cores;    ///< that it may run on: "0-7,16"
+  int threads = 1;
+};
+
+/// Number of this rank among those of its node, as MPI sees it: whatever has started the ranks. Collective.
+int local_rank(const Communicator& communicator);
+
+/// The GPU that a rank takes of the n_visible that it sees: each has its own where the launcher gives one to each, the one
+/// of its number where all see all. With fewer GPUs than ranks they take turns. n_visible >= 1.
+constexpr int gpu_of_rank(int local_rank, int n_visible) { return local_rank % n_visible; }
+
+/// Of every rank, in rank order. Collective; after Kokkos has been initialised.
+std::vector<Placement> placements(const Communicator& communicator);
+
+/// A line a rank: rank, node, GPU, cores, threads, in columns.
+std::string placement_table(const std::vector<Placement>& ranks);
+
+/// Throws InputError naming two ranks that have the same GPU of the same node.
+void require_own_gpus(const std::vector<Placement>& ranks);
+
+/// "0-7,16" of {0, ..., 7, 16}, which ascend.
+std::string ranges_text(const std::vector<int>& numbers);
+
+}   // namespace cheri::parallel
