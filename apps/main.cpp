@@ -69,9 +69,10 @@ int run(const parallel::Communicator& communicator, int argc, char** argv) {
   return action(communicator);
 }
 
-/// Errors that all ranks find alike are told by rank 0, which ends the others before they speak.
+/// Errors that all ranks find alike are told by rank 0, which ends the others before they speak: within a second or two on
+/// a busy machine.
 [[noreturn]] void report_and_end(const parallel::Communicator& communicator, const std::string& message, int status) {
-  if (!communicator.root()) std::this_thread::sleep_for(std::chrono::seconds(1));
+  if (!communicator.root()) std::this_thread::sleep_for(std::chrono::seconds(3));
   const std::string rank = communicator.size() > 1 ? fmt::format(" (rank {})", communicator.rank()) : "";
   fmt::print(stderr, "cheri{}: {}\n", rank, message);
   parallel::abort_all(status);

@@ -31,8 +31,8 @@ class Engine {
   virtual void backward_blocks(const Exec& exec, const View<float**, Exec>& gradient_SP, int n) = 0;
 };
 
-/// Null where no such kernels serve the model. Hopper GPUs: tf32 and bf16 for C and H that are multiples of 32, C <= 1024,
-/// up to 16 tracks.
+/// Null where no such kernels serve the model. Hopper GPUs: tf32 and bf16 for C and H that are multiples of 32, from 64 to
+/// 1,024 filters, up to 16 tracks.
 std::shared_ptr<Engine> make_engine(const ModelShape& shape, const ParameterTable& table, int capacity, int slice_size,
                                     bool training, Precision precision);
 

@@ -32,7 +32,7 @@ std::size_t row_bytes(int examples, int length, int columns) {
 }   // namespace
 
 bool blocks_serve(const Width& width) {
-  return width.channels >= 32 && width.channels <= max_channels && width.channels % 32 == 0 && width.hidden >= 32 &&
+  return width.channels >= 64 && width.channels <= max_channels && width.channels % 32 == 0 && width.hidden >= 64 &&
          width.hidden <= 16 * max_channels && width.hidden % 32 == 0;
 }
 

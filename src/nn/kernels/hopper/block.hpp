@@ -1,6 +1,6 @@
 // The Cheri block on Hopper GPUs (compute capability 9.0): the matrix unit's wgmma instructions, fed by bulk copies. C = 128
-// with H = 256 has an MLP of its own, whose hidden layer never leaves the multiprocessor ("fused"); any other C and H that
-// are multiples of 32 take one product at a time through memory ("wide").
+// with H = 256 has an MLP of its own, whose hidden layer never leaves the multiprocessor ("fused"); other C and H that are
+// multiples of 32 take one product at a time through memory ("wide").
 //
 // Same mathematics and contract as block_forward and block_backward of cheri/nn/ops.hpp, with two precisions:
 //
@@ -39,7 +39,7 @@ struct Width {
   [[nodiscard]] constexpr bool is_fused() const { return channels == hopper::channels && hidden == hopper::hidden; }
 };
 
-/// Whether these kernels take the width: C and H multiples of 32, C <= 1024, H <= 16384.
+/// Whether these kernels take the width: C and H multiples of 32, 64 <= C <= 1024, 64 <= H <= 16384.
 bool blocks_serve(const Width& width);
 
 struct Tf32Class {
