@@ -8,7 +8,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 
-from cluster import NODES, Cluster, all_processes, enter_namespaces, host_of, send
+from cluster import NODES, all_processes, enter_namespaces, host_of, send, start_cluster
 from program import PROGRAM, SOURCE, CheriTest, is_cheri, main
 
 # Nothing but the loopback device is there, which Open MPI leaves out unless told.
@@ -65,7 +65,7 @@ class SlurmTest(CheriTest):
         cls.make_data("--raw", "raw")
         deck = (cls.folder / "deck.toml").read_text().replace("max_epochs = 3", "max_epochs = 15")
         (cls.folder / "deck.toml").write_text(deck + "[checkpoint]\nsteps = 10\n")
-        cls.cluster = Cluster()
+        cls.cluster = start_cluster()
         cls.whole = cls.train(cls(), "whole")
 
     def submit(self, directory, *options, script="train.sh", arguments=None, environment=None):
