@@ -21,7 +21,6 @@
 #include <thread>
 #include <vector>
 
-#include <unistd.h>
 
 namespace cheri::apps {
 namespace {
@@ -87,9 +86,8 @@ std::string version_text() {
 }
 
 std::string machine_text(const parallel::Communicator& communicator) {
-  char host[256] = "unknown";
-  gethostname(host, sizeof(host) - 1);
-  return fmt::format("{}\nhost {}\n{} ranks of {} threads", version_text(), host, communicator.size(), Host().concurrency());
+  return fmt::format("{}\nhost {}\n{} ranks of {} threads", version_text(), parallel::host_name(), communicator.size(),
+                     Host().concurrency());
 }
 
 const std::string& command_line() { return g_command_line; }

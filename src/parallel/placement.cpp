@@ -13,12 +13,6 @@
 namespace cheri::parallel {
 namespace {
 
-std::string host_name() {
-  char name[256] = "unknown";
-  gethostname(name, sizeof(name) - 1);
-  return name;
-}
-
 /// The cores that the system lets this process run on.
 std::vector<int> allowed_cores() {
   cpu_set_t set;
@@ -47,6 +41,12 @@ Gpu own_gpu() {
 }
 
 }   // namespace
+
+std::string host_name() {
+  char name[256] = "unknown";
+  gethostname(name, sizeof(name) - 1);
+  return name;
+}
 
 std::string ranges_text(const std::vector<int>& numbers) {
   std::string text;

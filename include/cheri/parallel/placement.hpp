@@ -17,6 +17,9 @@ struct Placement {
   int threads = 1;
 };
 
+/// Of this machine; "unknown" where the system does not say.
+std::string host_name();
+
 /// Number of this rank among those of its node, as MPI sees it: whatever has started the ranks. Collective.
 int local_rank(const Communicator& communicator);
 

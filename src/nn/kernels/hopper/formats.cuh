@@ -64,6 +64,18 @@ __device__ __forceinline__ unsigned pack_pair_saturated<__half>(float first, flo
   return word;
 }
 
+/// One number, saturated; returns it as rounded.
+template <class Operand>
+__device__ __forceinline__ float store_saturated(std::byte* to, float value) {
+  const unsigned pair = pack_pair_saturated<Operand>(value, 0.f);
+  *reinterpret_cast<std::uint16_t*>(to) = static_cast<std::uint16_t>(pair);
+  if constexpr (std::is_same_v<Operand, __half>) {
+    return __half2float(__ushort_as_half(static_cast<unsigned short>(pair)));
+  } else {
+    return __uint_as_float(pair << 16);
+  }
+}
+
 // ---- runs of consecutive channels --------------------------------------------------------------------------------------
 
 /// n consecutive elements as they lie in memory. Conversion is a separate step (operator[]): converting inside a predicated

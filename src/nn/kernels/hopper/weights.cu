@@ -44,17 +44,6 @@ __device__ int outer_position(int c) {
   }
 }
 
-template <class Operand>
-__device__ float store_operand(std::byte* to, float value) {
-  const unsigned pair = pack_pair_saturated<Operand>(value, 0.f);
-  *reinterpret_cast<std::uint16_t*>(to) = static_cast<std::uint16_t>(pair);
-  if constexpr (sizeof(Operand) == 2 && std::is_same_v<Operand, __half>) {
-    return __half2float(__ushort_as_half(static_cast<unsigned short>(pair)));
-  } else {
-    return __uint_as_float(pair << 16);
-  }
-}
-
 /// The largest sum over h of |W1(h,c)| among 32 channels, by 4 warps.
 __device__ void linear1_norm(float* to, const float* linear1, int first_channel) {
   __shared__ float of_warp[4][32];
@@ -91,13 +80,13 @@ __global__ void __launch_bounds__(channels)
   std::byte* const forward = out + PackedLayout::forward;
   using Activation = typename Mode::Activation;
   const int k = inner_position<Activation>(c), n = outer_position<Activation>(c);
-  store_operand<Operand>(forward + (k >> 6) * 32768 + swizzled(h, k & 63), w1);
-  store_operand<Operand>(forward + 65536 + (h >> 6) * 16384 + swizzled(n, h & 63), w2);
+  store_saturated<Operand>(forward + (k >> 6) * 32768 + swizzled(h, k & 63), w1);
+  store_saturated<Operand>(forward + 65536 + (h >> 6) * 16384 + swizzled(n, h & 63), w2);
 
   std::byte* const backward = out + PackedLayout::backward + (h >> 7) * 65536;
   const int row = h & 127;
-  const float rounded1 = store_operand<Operand>(backward + (c >> 6) * 16384 + swizzled(row, c & 63), w1);
-  const float rounded2 = store_operand<Operand>(backward + 32768 + (row >> 6) * 16384 + swizzled(c, row & 63), w2);
+  const float rounded1 = store_saturated<Operand>(backward + (c >> 6) * 16384 + swizzled(row, c & 63), w1);
+  const float rounded2 = store_saturated<Operand>(backward + 32768 + (row >> 6) * 16384 + swizzled(c, row & 63), w2);
 
   __shared__ float sums[2][channels / 32];
   const float sum = warp_sum(rounded1), norm = warp_sum(fabsf(rounded2));

@@ -4,8 +4,8 @@
 // number of slices in the call. Both operands are stored with their rows along the inner dimension.
 #include "nn/kernels/hopper/device.cuh"
 #include "nn/kernels/hopper/tensor_map.hpp"
-#include "nn/kernels/hopper/wgmma.cuh"
 #include "nn/kernels/hopper/wide.hpp"
+#include "nn/kernels/hopper/wide_ring.cuh"
 
 #include <algorithm>
 
@@ -19,14 +19,9 @@ AnyMlp any_mlp(const Width& width) {
 
 namespace {
 
-constexpr int consumers = 256;
-constexpr int threads = consumers + 32;
-constexpr int n_stages = 3;
 constexpr int step_rows = 64;                  ///< of the inner dimension
 constexpr int block_bytes = step_rows * 128;   ///< a column block
 constexpr int operand_bytes = 2 * block_bytes;
-constexpr int stage_bytes = 2 * operand_bytes;
-constexpr int shared_bytes = n_stages * stage_bytes + 2 * 8 * n_stages;
 
 /// One matrix: left^T right.
 struct Matrix {
@@ -43,14 +38,7 @@ struct Arguments {
   int length, slice_size, parts_per_slice;
 };
 
-struct Ring {
-  unsigned shared;
-  __device__ __forceinline__ unsigned stage(int step) const { return shared + step % n_stages * stage_bytes; }
-  __device__ __forceinline__ unsigned full(int step) const {
-    return shared + n_stages * stage_bytes + 8 * (step % n_stages);
-  }
-  __device__ __forceinline__ unsigned empty(int step) const { return full(step) + 8 * n_stages; }
-};
+using Ring = WideRing<2 * operand_bytes>;
 
 /// Tiles of 64 rows, counted over all examples.
 struct Part {
@@ -70,9 +58,8 @@ __device__ __forceinline__ Part part_at(const Arguments& p, int index) {
 __device__ __forceinline__ void order_tiles(const Ring& ring, const Part& part, const Matrix& matrix, int row, int column) {
   int example = part.first / part.tiles_per_example, tile = part.first % part.tiles_per_example;
   for (int step = 0; step < part.count; ++step) {
-    if (step >= n_stages) barrier_wait(ring.empty(step), step / n_stages - 1 & 1);
+    ring.begin_stage(step);
     const unsigned to = ring.stage(step), barrier = ring.full(step);
-    barrier_arrive_expect(barrier, stage_bytes);
 #pragma unroll
     for (int block = 0; block < 2; ++block) {
       box_copy(to + block * block_bytes, matrix.left, row + 64 * block, tile * step_rows, example, barrier);
@@ -88,7 +75,7 @@ __device__ __forceinline__ void multiply(float (&sums)[64], const Ring& ring, in
 #pragma unroll
   for (int i = 0; i < 64; ++i) sums[i] = 0;
   for (int step = 0; step < steps; ++step) {
-    barrier_wait(ring.full(step), step / n_stages & 1);
+    ring.await_stage(step);
     const std::uint64_t left = operand(ring.stage(step) + v * block_bytes, block_bytes);
     const std::uint64_t right = operand(ring.stage(step) + operand_bytes, block_bytes);
     pin(sums);
@@ -107,13 +94,10 @@ __device__ __forceinline__ void multiply(float (&sums)[64], const Ring& ring, in
 }
 
 template <class Operand>
-__global__ void __launch_bounds__(threads, 2) gradients_kernel(const __grid_constant__ Arguments p) {
+__global__ void __launch_bounds__(wide_threads, 2) gradients_kernel(const __grid_constant__ Arguments p) {
   extern __shared__ __align__(1024) std::byte shared[];
   const Ring ring{shared_address(shared)};
-  if (threadIdx.x == 0) {
-    for (int i = 0; i < n_stages; ++i) barrier_init(ring.full(i), 1), barrier_init(ring.empty(i), consumers);
-    fence_barrier_init();
-  }
+  if (threadIdx.x == 0) ring.set_up();
   await_previous();
   __syncthreads();
 
@@ -126,7 +110,7 @@ __global__ void __launch_bounds__(threads, 2) gradients_kernel(const __grid_cons
   const int row = tile / matrix.column_tiles * 128, column = tile % matrix.column_tiles * 128;
   const Part part = part_at(p, part_index);
   const int v = warpgroup_index();
-  if (v == consumers / 128) {
+  if (v == wide_consumers / 128) {
     if (threadIdx.x % 32 == 0) order_tiles(ring, part, matrix, row, column);
     return;
   }
@@ -152,7 +136,7 @@ __global__ void __launch_bounds__(threads, 2) gradients_kernel(const __grid_cons
 
 template <class Mode>
 void prepare_wide_gradients() {
-  allow_shared_memory(gradients_kernel<typename Format<Mode>::Operand>, shared_bytes, "cheri::nn::hopper::wide_gradients");
+  allow_shared_memory(gradients_kernel<typename Format<Mode>::Operand>, Ring::bytes, "cheri::nn::hopper::wide_gradients");
 }
 
 template <class Mode>
@@ -179,7 +163,7 @@ void wide_gradients(cudaStream_t stream, const Problem& problem, float* linear_p
                             mlp.linear_parts};
   const int tiles = arguments.matrices[0].tiles + arguments.matrices[1].tiles;
   launch("cheri::nn::hopper::wide_gradients", stream, gradients_kernel<Operand>,
-         problem.n_slices() * mlp.linear_parts * tiles, threads, shared_bytes, arguments);
+         problem.n_slices() * mlp.linear_parts * tiles, wide_threads, Ring::bytes, arguments);
 }
 
 #define CHERI_WIDE_GRADIENTS(Mode)                                                                                     \

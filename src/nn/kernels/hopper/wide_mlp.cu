@@ -9,15 +9,12 @@
 #include "nn/kernels/hopper/device.cuh"
 #include "nn/kernels/hopper/ranges.cuh"
 #include "nn/kernels/hopper/tensor_map.hpp"
-#include "nn/kernels/hopper/wgmma.cuh"
 #include "nn/kernels/hopper/wide.hpp"
+#include "nn/kernels/hopper/wide_ring.cuh"
 
 namespace cheri::nn::hopper {
 namespace {
 
-constexpr int consumers = 256;
-constexpr int threads = consumers + 32;
-constexpr int n_stages = 3;
 constexpr int step_columns = 64;                    ///< of the inner dimension
 constexpr int box_bytes = 128 * 2 * step_columns;   ///< 128 rows of one operand
 static_assert(wide_tile_rows == 128 && wide_tile_columns == 128);
@@ -32,11 +29,6 @@ template <int products>
 struct AllOperands {
   Operands of[products];
 };
-
-template <int products>
-constexpr int stage_bytes = products * 2 * box_bytes;
-template <int products>
-constexpr int shared_bytes = n_stages* stage_bytes<products> + 2 * 8 * n_stages;
 
 struct Tiles {
   int length, row_tiles, column_tiles;   ///< row_tiles of an example
@@ -222,23 +214,15 @@ struct StoreInputGradient {
 // ---- the product -----------------------------------------------------------------------------------------------------
 
 template <int products>
-struct Ring {
-  unsigned shared;
-  __device__ __forceinline__ unsigned stage(int step) const { return shared + step % n_stages * stage_bytes<products>; }
-  __device__ __forceinline__ unsigned full(int step) const {
-    return shared + n_stages * stage_bytes<products> + 8 * (step % n_stages);
-  }
-  __device__ __forceinline__ unsigned empty(int step) const { return full(step) + 8 * n_stages; }
-};
+using Ring = WideRing<products * 2 * box_bytes>;
 
 /// One thread: all steps, as soon as their stage is free. What lies outside of an operand arrives as zeros.
 template <int products>
 __device__ __forceinline__ void order_steps(const Ring<products>& ring, const AllOperands<products>& operands, int steps,
                                             int example, int row, int column) {
   for (int step = 0; step < steps; ++step) {
-    if (step >= n_stages) barrier_wait(ring.empty(step), step / n_stages - 1 & 1);
+    ring.begin_stage(step);
     const unsigned barrier = ring.full(step);
-    barrier_arrive_expect(barrier, stage_bytes<products>);
 #pragma unroll
     for (int product = 0; product < products; ++product) {
       const unsigned to = ring.stage(step) + product * 2 * box_bytes;
@@ -257,7 +241,7 @@ __device__ __forceinline__ void multiply(float (&sums)[products][64], const Ring
     for (int i = 0; i < 64; ++i) sums[product][i] = 0;
   }
   for (int step = 0; step < steps; ++step) {
-    barrier_wait(ring.full(step), step / n_stages & 1);
+    ring.await_stage(step);
 #pragma unroll
     for (int product = 0; product < products; ++product) pin(sums[product]);
     products_begin();
@@ -281,15 +265,12 @@ __device__ __forceinline__ void multiply(float (&sums)[products][64], const Ring
 }
 
 template <class Operand, class Store>
-__global__ void __launch_bounds__(threads, Store::products == 1 ? 2 : 1)
+__global__ void __launch_bounds__(wide_threads, Store::products == 1 ? 2 : 1)
     product_kernel(const __grid_constant__ AllOperands<Store::products> operands, const Store store, const Tiles tiles) {
   constexpr int products = Store::products;
   extern __shared__ __align__(1024) std::byte shared[];
   const Ring<products> ring{shared_address(shared)};
-  if (threadIdx.x == 0) {
-    for (int i = 0; i < n_stages; ++i) barrier_init(ring.full(i), 1), barrier_init(ring.empty(i), consumers);
-    fence_barrier_init();
-  }
+  if (threadIdx.x == 0) ring.set_up();
   await_previous();
   __syncthreads();
 
@@ -298,7 +279,7 @@ __global__ void __launch_bounds__(threads, Store::products == 1 ? 2 : 1)
   const int row_tile = static_cast<int>(blockIdx.x) / tiles.column_tiles;
   const int example = row_tile / tiles.row_tiles, tile = row_tile % tiles.row_tiles;
   const int v = warpgroup_index();
-  if (v == consumers / 128) {
+  if (v == wide_consumers / 128) {
     if (threadIdx.x % 32 == 0) {
       order_steps(ring, operands, tiles.steps, example, tile * wide_tile_rows, column_tile * wide_tile_columns);
     }
@@ -320,8 +301,8 @@ void multiply_rows(const char* label, cudaStream_t stream, const Problem& proble
   const Tiles tiles{problem.length, ceil_div(problem.length, wide_tile_rows), ceil_div(store.columns, wide_tile_columns),
                     ceil_div(inner, step_columns)};
   launch(label, stream, product_kernel<typename Format<Mode>::Operand, Store>,
-         problem.examples * tiles.row_tiles * tiles.column_tiles, threads, shared_bytes<Store::products>, operands, store,
-         tiles);
+         problem.examples * tiles.row_tiles * tiles.column_tiles, wide_threads, Ring<Store::products>::bytes, operands,
+         store, tiles);
 }
 
 template <class Mode>
@@ -333,7 +314,7 @@ Operands operands_of(const Problem& problem, const void* left, const std::byte* 
 
 template <class Mode, class Store>
 void allow_shared_memory_of() {
-  allow_shared_memory(product_kernel<typename Format<Mode>::Operand, Store>, shared_bytes<Store::products>,
+  allow_shared_memory(product_kernel<typename Format<Mode>::Operand, Store>, Ring<Store::products>::bytes,
                       "cheri::nn::hopper::wide_mlp");
 }
 

@@ -18,12 +18,6 @@ __device__ int image_row(int n, int size) {
 }
 
 template <class Operand>
-__device__ void store_operand(std::byte* image, std::int64_t index, float value) {
-  reinterpret_cast<std::uint16_t*>(image)[index] =
-      static_cast<std::uint16_t>(pack_pair_saturated<Operand>(value, 0.f) & 0xffff);
-}
-
-template <class Operand>
 __device__ float rounded(float value) {
   Run<Operand, 2> pair;
   pair.words[0] = pack_pair_saturated<Operand>(value, 0.f);
@@ -53,13 +47,13 @@ __global__ void __launch_bounds__(threads)
   std::byte* const out = packed + static_cast<std::size_t>(layer) * layout.bytes;
   for (int i = warp; i < tile; i += warps) {
     const std::int64_t hidden_row = static_cast<std::int64_t>(image_row(h0 + i, 2)) * width.channels + c0 + lane;
-    store_operand<Operand>(out + layout.linear1, hidden_row, w1[i][lane]);
-    store_operand<Operand>(out + layout.linear2_transposed, hidden_row, w2[lane][i]);
+    store_saturated<Operand>(out + layout.linear1 + 2 * hidden_row, w1[i][lane]);
+    store_saturated<Operand>(out + layout.linear2_transposed + 2 * hidden_row, w2[lane][i]);
     const auto channel_row = [&](int size) {
       return static_cast<std::int64_t>(image_row(c0 + i, size)) * width.hidden + h0 + lane;
     };
-    store_operand<Operand>(out + layout.linear2, channel_row(out_size), w2[i][lane]);
-    store_operand<Operand>(out + layout.linear1_transposed, channel_row(2), w1[lane][i]);
+    store_saturated<Operand>(out + layout.linear2 + 2 * channel_row(out_size), w2[i][lane]);
+    store_saturated<Operand>(out + layout.linear1_transposed + 2 * channel_row(2), w1[lane][i]);
   }
 }
 
