@@ -89,14 +89,17 @@ std::string placement_table(const std::vector<Placement>& ranks) {
     rows.push_back(
         {std::to_string(i), rank.node, rank.gpu.empty() ? "none" : rank.gpu, rank.cores, std::to_string(rank.threads)});
   }
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (std::size_t column = 0; column < row.size(); ++column)
+      widths[column] = std::max(widths[column], row[column].size());
+  }
   std::ostringstream table;
   for (const auto& row : rows) {
     if (&row != &rows.front()) table << '\n';
     for (std::size_t column = 0; column < row.size(); ++column) {
-      std::size_t width = 0;
-      for (const auto& other : rows) width = std::max(width, other[column].size());
       const bool is_last = column + 1 == row.size();
-      table << row[column] << (is_last ? "" : std::string(width + 2 - row[column].size(), ' '));
+      table << row[column] << (is_last ? "" : std::string(widths[column] + 2 - row[column].size(), ' '));
     }
   }
   return table.str();
