@@ -94,6 +94,11 @@ nn::Precision TrainConfig::precision_wanted() const {
   return precision == "bf16" ? nn::Precision::bf16 : nn::Precision::tf32;
 }
 
+Criterion TrainConfig::criterion() const {
+  if (best_by == "profile_pearson") return Criterion::profile_pearson;
+  return best_by == "mean_pearson" ? Criterion::mean_pearson : Criterion::count_pearson;
+}
+
 void TrainConfig::check() const {
   deck::check_ranges(*this);
   CHERI_REQUIRE_INPUT(!name.empty(), "name is empty, and must be a title for the run");
@@ -102,6 +107,9 @@ void TrainConfig::check() const {
   model.check();
   CHERI_REQUIRE_INPUT(precision == "auto" || precision == "fp32" || precision == "tf32" || precision == "bf16",
                       "training.precision is \"" << precision << "\", and must be auto, fp32, tf32 or bf16");
+  CHERI_REQUIRE_INPUT(
+      best_by == "count_pearson" || best_by == "profile_pearson" || best_by == "mean_pearson",
+      "training.best_by is \"" << best_by << "\", and must be count_pearson, profile_pearson or mean_pearson");
   check_splits(*this);
   CHERI_REQUIRE_INPUT(batch_size % slices() == 0, "training.gradient_slices is "
                                                       << gradient_slices

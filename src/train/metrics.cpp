@@ -206,10 +206,13 @@ Metrics summarise(const SplitScores& scores) {
   return metrics;
 }
 
-double selection_score(const Metrics& metrics) {
+double selection_score(const Metrics& metrics, Criterion criterion) {
+  const auto number = [](double value) { return std::isnan(value) ? 0 : value; };
   std::vector<double> values;
-  for (const GroupMetrics& group : metrics.groups)
-    values.push_back(std::isnan(group.count_pearson) ? 0 : group.count_pearson);
+  for (const GroupMetrics& group : metrics.groups) {
+    if (criterion != Criterion::profile_pearson) values.push_back(number(group.count_pearson));
+    if (criterion != Criterion::count_pearson) values.push_back(number(group.profile_pearson));
+  }
   return mean(values);
 }
 

@@ -154,7 +154,7 @@ std::string training_section(const ReportInput& input) {
   if (input.log.empty()) return "";
   return "<section><h2>Training</h2><p class=\"note\">Validation is scored with the moving average of the parameters, which "
          "is "
-         "what is saved. The best epoch has the highest validation count Pearson.</p><div class=\"grid\">" +
+         "what is saved. What the best epoch has the most of, the deck says: training.best_by.</p><div class=\"grid\">" +
          curve_card(input, "Profile loss (multinomial NLL)",
                     {{"training", "grey", &LogRow::training_mnll}, {"validation", "blue", &LogRow::validation_mnll}}) +
          curve_card(

@@ -401,7 +401,7 @@ double Trainer::validate(LogRow& row) {
   row.validation_auroc = mean.auroc;
   row.validation_auprc = mean.auprc;
   row.validation_time = seconds_now() - begun;
-  return selection_score(metrics);
+  return selection_score(metrics, m_config.criterion());
 }
 
 // ---- what is written ---------------------------------------------------------------------------------------------------

@@ -58,6 +58,19 @@ class RunDirectoryTest(CheriTest):
         best = max(float(row[8]) for row in rows)
         self.assertAlmostEqual(best, self.inspect("run/best.h5")["best_metric"], places=7)
 
+    def test_the_best_epoch_has_the_most_of_what_the_deck_says(self):
+        columns = {"profile_pearson": [7], "mean_pearson": [7, 8]}
+        for best_by, chosen in columns.items():
+            self.train(best_by, f"training.best_by={best_by}")
+            with open(self.folder / best_by / "log.tsv", newline="") as file:
+                rows = list(csv.reader(file, delimiter="\t"))[1:]
+            scores = [sum(float(row[i]) for i in chosen) / len(chosen) for row in rows]
+            better = [all(earlier < score for earlier in scores[:i]) for i, score in enumerate(scores)]
+            self.assertEqual([row[-1] == "True" for row in rows], better)
+            best = self.inspect(f"{best_by}/best.h5")
+            self.assertEqual(best["best_epoch"], scores.index(max(scores)))
+            self.assertAlmostEqual(best["best_metric"], max(scores), places=7)
+
     def test_metrics(self):
         metrics = json.loads((self.directory / "metrics.json").read_text())
         self.assertEqual((metrics["split"], metrics["groups"]), ("test", ["plus"]))

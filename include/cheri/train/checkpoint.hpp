@@ -21,7 +21,7 @@ struct TrainState {
   std::int64_t epoch_step = 0;           ///< steps of it done
   bool loss_weights_frozen = false;
   double lw0_gradient = 0;        ///< mean |gradient of lw0| of the last executed step
-  double best_metric = 0;         ///< highest validation count Pearson so far
+  double best_metric = 0;         ///< highest selection score so far
   std::int64_t best_epoch = -1;   ///< -1: none yet
   std::int64_t epochs_without_better = 0;
   bool finished = false;              ///< nothing is left to do

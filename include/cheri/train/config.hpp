@@ -5,6 +5,7 @@
 #include "cheri/data/import.hpp"
 #include "cheri/nn/precision.hpp"
 #include "cheri/nn/shape.hpp"
+#include "cheri/train/metrics.hpp"
 
 #include <array>
 #include <cstdint>
@@ -65,7 +66,8 @@ struct TrainConfig {
   int gradient_slices = 0;          ///< 0: 8, or the largest divisor of batch_size below it
   int max_epochs = 20;
   std::int64_t min_total_steps = 20000;
-  int early_stopping = 0;   ///< epochs without a better validation count Pearson; 0: off
+  int early_stopping = 0;                  ///< epochs without a better one; 0: off
+  std::string best_by = "count_pearson";   ///< of validation, decides which epoch is best: or profile_pearson, mean_pearson
   double negative_ratio = 0.25;
   bool reverse_complement = true;
   std::optional<std::array<double, 2>> loss_weights;
@@ -77,7 +79,8 @@ struct TrainConfig {
   /// do not divide the batch.
   void check() const;
   [[nodiscard]] nn::Precision precision_wanted() const;
-  [[nodiscard]] int slices() const;   ///< gradient_slices with the default resolved
+  [[nodiscard]] Criterion criterion() const;   ///< of the best epoch
+  [[nodiscard]] int slices() const;            ///< gradient_slices with the default resolved
 };
 
 }   // namespace cheri::train

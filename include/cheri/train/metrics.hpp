@@ -53,8 +53,11 @@ struct Metrics {
 /// arrays disagree.
 Metrics summarise(const SplitScores& scores);
 
-/// What decides which epoch is best: the mean over groups of the count Pearson over peaks, with NaN as 0.
-double selection_score(const Metrics& metrics);
+/// What the best epoch has the most of: a Pearson correlation over the peaks of the validation set, or the mean of both.
+enum class Criterion { count_pearson, profile_pearson, mean_pearson };
+
+/// The mean over groups, with NaN as 0.
+double selection_score(const Metrics& metrics, Criterion criterion);
 
 // Of two lists of equal length; NaN if a value is NaN.
 double pearson(const std::vector<double>& x, const std::vector<double>& y);    ///< NaN if either is constant

@@ -216,6 +216,8 @@ TEST_F(DeckTest, KeysThatDoNotFitTogetherAreRejected) {
   EXPECT_CONTAINS(error_of(smallest_deck, {"training.gradient_slices=7"}), "training.gradient_slices is 7, and must divide");
   EXPECT_CONTAINS(error_of(smallest_deck, {"import.sequences=g.fa"}), "import.signals is empty");
   EXPECT_CONTAINS(error_of(smallest_deck, {"data.in_window=2113"}), "window");
+  EXPECT_CONTAINS(error_of(smallest_deck, {"training.best_by=count"}),
+                  "training.best_by is \"count\", and must be count_pearson, profile_pearson or mean_pearson");
   EXPECT_CONTAINS(error_of("name = \"x\"\n"), "data.file is missing");
 }
 

@@ -162,7 +162,17 @@ TEST(SelectionScore, CountsAGroupWithoutCorrelationAsZero) {
   for (std::size_t locus = 0; locus < 5; ++locus) scores.predicted[2 * locus] = 1;   // constant in group 0
   const Metrics metrics = summarise(scores);
   EXPECT_TRUE(std::isnan(metrics.groups[0].count_pearson));
-  EXPECT_NEAR(selection_score(metrics), 0.25, tolerance);
+  EXPECT_NEAR(selection_score(metrics, Criterion::count_pearson), 0.25, tolerance);
+}
+
+TEST(SelectionScore, IsTheCriterionsMeanOverGroups) {
+  const Metrics metrics = summarise(example());
+  const double count = selection_score(metrics, Criterion::count_pearson);
+  const double profile = selection_score(metrics, Criterion::profile_pearson);
+  EXPECT_NEAR(count, metrics.mean.count_pearson, tolerance);
+  EXPECT_NEAR(profile, metrics.mean.profile_pearson, tolerance);
+  EXPECT_GT(std::abs(count - profile), 0.01);
+  EXPECT_NEAR(selection_score(metrics, Criterion::mean_pearson), (count + profile) / 2, tolerance);
 }
 
 TEST(MetricsJson, NamesEveryMetricAndWritesNullForNaN) {
