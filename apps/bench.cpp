@@ -1,4 +1,5 @@
 #include "cheri/train/benchmark.hpp"
+#include "cheri/train/scaling.hpp"
 
 #include "command.hpp"
 
@@ -8,6 +9,83 @@
 #include <memory>
 
 namespace cheri::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct ScalingOptions {
+  bool wanted = false;
+  double latency_us = 0, bandwidth_gb = 0;
+
+  [[nodiscard]] train::ExchangeModel given() const { return {1e-6 * latency_us, 1e9 * bandwidth_gb}; }
+};
+
+/// The machine, and what is timed on it.
+Json head(const parallel::Communicator& communicator, const train::BenchmarkSpec& spec) {
+  return {{"machine", machine_text(communicator)}, {"backend", Device::name()},
+          {"ranks", communicator.size()},          {"threads", Host().concurrency()},
+          {"precision", spec.precision},           {"filters", spec.shape.n_filters},
+          {"layers", spec.shape.n_layers},         {"in_window", spec.shape.in_window},
+          {"out_window", spec.shape.out_window},   {"batch", spec.batch_size}};
+}
+
+Json to_json(const std::vector<train::Measurement>& measurements) {
+  Json json;
+  for (const train::Measurement& m : measurements) {
+    json.push_back({{"what", m.what},
+                    {"ms", m.milliseconds},
+                    {"gflops", m.gflops},
+                    {"gigabytes_per_second", m.gigabytes},
+                    {"examples_per_second", m.examples_per_second}});
+  }
+  return json;
+}
+
+void add_parts(Json& json, const parallel::Communicator& communicator, const train::BenchmarkSpec& spec) {
+  json["ceilings"] = to_json(train::measure_ceilings(spec));
+  json["parts"] = to_json(train::measure_parts(communicator, spec));
+  const train::StepProfile profile = train::profile_step(communicator, spec);
+  json["training_step"]["outside_kernels"] = profile.outside_kernels;
+  for (const auto& kernel : profile.kernels) {
+    json["training_step"]["kernels"].push_back(
+        {{"label", kernel.label}, {"calls", kernel.calls}, {"ms", kernel.milliseconds}});
+  }
+}
+
+Json to_json(const std::vector<train::ScaledStep>& steps) {
+  Json json = Json::array();
+  for (const train::ScaledStep& step : steps) {
+    json.push_back({{"ranks", step.ranks},
+                    {"batch", step.batch},
+                    {"ms", step.milliseconds},
+                    {"exchange_ms", step.exchange_milliseconds},
+                    {"examples_per_second", step.examples_per_second},
+                    {"efficiency", step.efficiency}});
+    if (step.measured_milliseconds > 0) json.back()["measured_ms"] = step.measured_milliseconds;
+  }
+  return json;
+}
+
+Json to_json(const train::Scaling& scaling) {
+  Json json;
+  for (const train::LocalStep& step : scaling.steps) {
+    json["local_steps"].push_back({{"examples", step.examples}, {"ms", step.milliseconds}});
+  }
+  for (const train::Exchange& exchange : scaling.exchanges) {
+    json["exchanges"].push_back({{"ranks", exchange.ranks},
+                                 {"floats", exchange.floats},
+                                 {"ms", exchange.milliseconds},
+                                 {"predicted_ms", 1e3 * scaling.model.seconds(exchange)}});
+  }
+  json["latency_us"] = 1e6 * scaling.model.latency;
+  json["bandwidth_gigabytes_per_second"] = scaling.model.bandwidth / 1e9;
+  json["assumptions"] = train::scaling_assumptions();
+  json["strong"] = to_json(scaling.strong);
+  json["weak"] = to_json(scaling.weak);
+  return json;
+}
+
+}   // namespace
 
 void add_bench(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("bench", "time the parts of a training step beside this machine's ceilings; JSON");
@@ -23,37 +101,22 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--seconds", spec->seconds, "on each measurement")->capture_default_str();
-  command->footer("Example:  OMP_NUM_THREADS=2 cheri bench --batch 16");
-  command->callback([spec, &action] {
-    action = [spec](const parallel::Communicator& communicator) {
+  const auto scaling = std::make_shared<ScalingOptions>();
+  command->add_flag("--scaling", scaling->wanted,
+                    "how a step scales over ranks instead: measured on these, predicted for up to 512");
+  command->add_option("--latency", scaling->latency_us, "of a message between two ranks, in microseconds; 0: measured")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--bandwidth", scaling->bandwidth_gb, "of a rank's link, in GB/s; 0: measured")
+      ->check(CLI::NonNegativeNumber);
+  command->footer("Example:  OMP_NUM_THREADS=2 cheri bench --batch 16\n          mpirun -n 2 cheri bench --scaling");
+  command->callback([spec, scaling, &action] {
+    action = [spec, scaling](const parallel::Communicator& communicator) {
       spec->shape.check();
-      nlohmann::ordered_json json;
-      json["machine"] = machine_text(communicator);
-      json["backend"] = Device::name();
-      json["ranks"] = communicator.size();
-      json["threads"] = Host().concurrency();
-      json["precision"] = spec->precision;
-      json["filters"] = spec->shape.n_filters;
-      json["layers"] = spec->shape.n_layers;
-      json["in_window"] = spec->shape.in_window;
-      json["out_window"] = spec->shape.out_window;
-      json["batch"] = spec->batch_size;
-      const auto add = [&](const char* key, const std::vector<train::Measurement>& measurements) {
-        for (const train::Measurement& m : measurements) {
-          json[key].push_back({{"what", m.what},
-                               {"ms", m.milliseconds},
-                               {"gflops", m.gflops},
-                               {"gigabytes_per_second", m.gigabytes},
-                               {"examples_per_second", m.examples_per_second}});
-        }
-      };
-      add("ceilings", train::measure_ceilings(*spec));
-      add("parts", train::measure_parts(communicator, *spec));
-      const train::StepProfile profile = train::profile_step(communicator, *spec);
-      json["training_step"]["outside_kernels"] = profile.outside_kernels;
-      for (const auto& kernel : profile.kernels) {
-        json["training_step"]["kernels"].push_back(
-            {{"label", kernel.label}, {"calls", kernel.calls}, {"ms", kernel.milliseconds}});
+      nlohmann::ordered_json json = head(communicator, *spec);
+      if (scaling->wanted) {
+        json["scaling"] = to_json(train::measure_scaling(communicator, *spec, scaling->given()));
+      } else {
+        add_parts(json, communicator, *spec);
       }
       if (communicator.root()) fmt::print("{}\n", json.dump(2));
       return 0;

@@ -87,6 +87,14 @@ Communicator Communicator::world() { return duplicate(MPI_COMM_WORLD); }
 
 Communicator Communicator::alone() { return duplicate(MPI_COMM_SELF); }
 
+Communicator Communicator::group_of(int n_ranks) const {
+  MPI_Comm group = MPI_COMM_NULL;
+  CHERI_MPI_CHECK(MPI_Comm_split(m_comm, m_rank / n_ranks, m_rank, &group));
+  Communicator communicator = duplicate(group);
+  CHERI_MPI_CHECK(MPI_Comm_free(&group));
+  return communicator;
+}
+
 Communicator Communicator::duplicate(MPI_Comm of) {
   Communicator communicator;
   CHERI_MPI_CHECK(MPI_Comm_dup(of, &communicator.m_comm));

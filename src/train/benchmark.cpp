@@ -5,36 +5,14 @@
 #include "cheri/train/trainer.hpp"
 #include "nn/kernels/pack.hpp"
 #include "train/kernel_clock.hpp"
+#include "train/timing.hpp"
 
-#include <algorithm>
 #include <chrono>
-#include <functional>
 
 namespace cheri::train {
 namespace {
 
 using nn::Pack;
-
-/// Median time of a repetition in seconds, over at least `seconds` and three repetitions, after one to warm up. Work that
-/// ranks do together is repeated by all as often.
-double median_seconds(double seconds, const std::function<void()>& work, const parallel::Communicator* together = nullptr) {
-  using Clock = std::chrono::steady_clock;
-  const auto timed = [&] {
-    const auto begun = Clock::now();
-    work();
-    Device().fence("cheri::train::benchmark");
-    return std::chrono::duration<double>(Clock::now() - begun).count();
-  };
-  timed();
-  std::vector<double> times;
-  for (double total = 0; total < seconds || times.size() < 3;) {
-    times.push_back(timed());
-    total += times.back();
-    if (together != nullptr) total = together->max(total);
-  }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
-  return times[times.size() / 2];
-}
 
 Measurement measurement(const std::string& what, double seconds, double flops, double bytes, double examples = 0) {
   return {what, seconds * 1e3, flops / seconds / 1e9, bytes / seconds / 1e9, examples / seconds};
@@ -161,16 +139,6 @@ class BenchmarkTrainer {
   Trainer m_trainer;
 };
 
-Measurement measure_step(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
-  BenchmarkTrainer trainer(communicator, spec);
-  constexpr int at_once = has_separate_device ? 16 : 1;   // as a run does
-  trainer.steps(at_once);
-  const double step = median_seconds(
-                          spec.seconds, [&] { trainer.steps(at_once); }, &communicator) /
-                      at_once;
-  return measurement("training step", step, 3 * forward_flops(spec.shape) * spec.batch_size, 0, spec.batch_size);
-}
-
 }   // namespace
 
 data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_peaks, int max_jitter) {
@@ -211,10 +179,24 @@ std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec) {
   return {{"peak", 0, flops / 1e9, 0, 0}, measurement("copy", time, 0, 2.0 * 4 * elements)};
 }
 
-std::vector<Measurement> measure_parts(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
+void require_slices(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
   CHERI_REQUIRE_INPUT(spec.batch_size % spec.gradient_slices == 0 && spec.gradient_slices % communicator.size() == 0,
                       "a batch of " << spec.batch_size << " cannot be cut into " << spec.gradient_slices
                                     << " gradient slices of one size, shared by " << communicator.size() << " ranks");
+}
+
+Measurement measure_step(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
+  BenchmarkTrainer trainer(communicator, spec);
+  constexpr int at_once = has_separate_device ? 16 : 1;   // as a run does
+  trainer.steps(at_once);
+  const double step = median_seconds(
+                          spec.seconds, [&] { trainer.steps(at_once); }, &communicator) /
+                      at_once;
+  return measurement("training step", step, 3 * forward_flops(spec.shape) * spec.batch_size, 0, spec.batch_size);
+}
+
+std::vector<Measurement> measure_parts(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
+  require_slices(communicator, spec);
   const int n = spec.batch_size;
   const data::Dataset<Device> dataset(random_examples(spec.shape, n, jitter));
   const View<data::Draw*, Device> draws("cheri::train::draws", static_cast<std::size_t>(n));

@@ -37,6 +37,30 @@ class BenchTest(CheriTest):
         found = json.loads(self.cheri("bench", *TINY, "--groups", 2, 1).out)
         self.assertEqual(found["batch"], 8)
 
+    def scaling(self, *arguments, ranks):
+        return json.loads(self.cheri("bench", "--scaling", *TINY, *arguments, ranks=ranks).out)["scaling"]
+
+    def test_scaling_over_two_ranks(self):
+        found = self.scaling(ranks=2)
+        self.assertEqual([step["examples"] for step in found["local_steps"]], [8, 4, 2, 1])
+        self.assertEqual([exchange["ranks"] for exchange in found["exchanges"]], [2, 2, 2])
+        self.assertGreater(found["latency_us"] + 1 / found["bandwidth_gigabytes_per_second"], 0)
+        self.assertEqual([(step["ranks"], step["batch"]) for step in found["strong"]], [(2, 8), (4, 8), (8, 8)])
+        self.assertEqual([(step["ranks"], step["batch"]) for step in found["weak"]], [(2**i, 2**i * 8) for i in range(1, 10)])
+        for steps in (found["strong"], found["weak"]):
+            self.assertEqual([step["ranks"] for step in steps if "measured_ms" in step], [2])
+            for step in steps:
+                self.assertGreater(step["ms"], step["exchange_ms"])
+                self.assertAlmostEqual(step["examples_per_second"], 1e3 * step["batch"] / step["ms"], places=3)
+        self.assertGreaterEqual(len(found["assumptions"]), 3)
+
+    def test_scaling_of_a_link_that_is_given(self):
+        found = self.scaling("--latency", 10, "--bandwidth", 25, ranks=0)
+        self.assertAlmostEqual(found["latency_us"], 10)
+        self.assertNotIn("exchanges", found)
+        self.assertGreater(found["weak"][-1]["exchange_ms"], 2 * 511 * 0.01)
+        self.fails("bench", "--scaling", *TINY, saying=["one rank exchanges nothing", "--latency"])
+
     def test_impossible_shapes(self):
         self.fails("bench", "--in-window", 99, "--out-window", 100, saying=["in_window", "99"])
         self.fails("bench", "--in-window", 201, "--out-window", 100, saying=["in_window", "201"])

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,16 @@ TEST(Communicator, KnowsItsRanks) {
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   EXPECT_EQ(world.size(), size);
   EXPECT_EQ(world.root(), world.rank() == 0);
+}
+
+TEST(Communicator, GroupsAreConsecutiveRanks) {
+  const Communicator world = Communicator::world();
+  for (const int n : {1, 2, 3}) {
+    const Communicator group = world.group_of(n);
+    const int first = world.rank() / n * n;
+    EXPECT_EQ(group.rank(), world.rank() - first);
+    EXPECT_EQ(group.size(), std::min(n, world.size() - first));
+  }
 }
 
 TEST(Communicator, GathersTextsOfAnyLength) {

@@ -38,6 +38,8 @@ class Communicator {
   static Communicator world();
   /// This rank as the only one.
   static Communicator alone();
+  /// The group of this rank, where groups are n_ranks consecutive ranks each (the last one may be smaller). Collective.
+  [[nodiscard]] Communicator group_of(int n_ranks) const;
   ~Communicator();
   Communicator(Communicator&&) noexcept;
   Communicator& operator=(Communicator&&) noexcept;

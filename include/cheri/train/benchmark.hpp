@@ -43,6 +43,12 @@ data::ExampleSet random_examples(const nn::ModelShape& shape, std::int64_t n_pea
 /// "copy": a copy of arrays far beyond the caches.
 std::vector<Measurement> measure_ceilings(const BenchmarkSpec& spec);
 
+/// Throws InputError unless the slices divide the batch, and the ranks the slices.
+void require_slices(const parallel::Communicator& communicator, const BenchmarkSpec& spec);
+
+/// A training step of all ranks together, on random data.
+Measurement measure_step(const parallel::Communicator& communicator, const BenchmarkSpec& spec);
+
 /// Block forward, block forward and backward (means over the model's blocks), batch gather, training step, inference; random
 /// data. The training step is that of all ranks together, the rest of one. Throws InputError if the slices do not divide the
 /// batch, or the ranks the slices.

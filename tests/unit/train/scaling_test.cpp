@@ -1,0 +1,53 @@
+// The model of the exchange between ranks: found again from times that it made.
+#include "cheri/train/scaling.hpp"
+
+#include "cheri/base/check.hpp"
+
+#include <gtest/gtest.h>
+
+namespace cheri::train {
+namespace {
+
+std::vector<Exchange> times_of(const ExchangeModel& model, const std::vector<std::int64_t>& floats) {
+  std::vector<Exchange> exchanges;
+  for (const int ranks : {2, 4}) {
+    for (const std::int64_t n : floats) {
+      Exchange exchange{ranks, n, 0};
+      exchange.milliseconds = 1e3 * model.seconds(exchange);
+      exchanges.push_back(exchange);
+    }
+  }
+  return exchanges;
+}
+
+TEST(ExchangeModel, CountsMessagesAndBytesOfARank) {
+  const Exchange exchange{4, 1000, 0};
+  EXPECT_EQ(exchange.messages(), 6);
+  EXPECT_EQ(exchange.bytes(), 2 * 3 * 1000);   // three quarters of 4,000 bytes, twice
+  EXPECT_DOUBLE_EQ((ExchangeModel{1e-6, 1e9}).seconds(exchange), 6e-6 + 6e-6);
+}
+
+TEST(ExchangeModel, IsFoundFromItsTimes) {
+  const ExchangeModel model = fit(times_of({5e-6, 2e10}, {613892, 1000}));
+  EXPECT_NEAR(model.latency, 5e-6, 1e-9);
+  EXPECT_NEAR(model.bandwidth, 2e10, 1e6);
+}
+
+TEST(ExchangeModel, IsNeverNegative) {
+  // Small exchanges in no time at all: no latency.
+  const ExchangeModel model = fit({{2, 1000000, 1}, {2, 1000, 0.0001}});
+  EXPECT_EQ(model.latency, 0);
+  EXPECT_GT(model.bandwidth, 0);
+  // Times that do not grow with the bytes: latency alone.
+  const ExchangeModel slow = fit({{2, 1000000, 0.1}, {2, 1000, 0.2}});
+  EXPECT_GT(slow.latency, 0);
+  EXPECT_GT(slow.bandwidth, 1e12);
+}
+
+TEST(ExchangeModel, NeedsTwoSizes) {
+  EXPECT_THROW((void)fit({}), InputError);
+  EXPECT_THROW((void)fit({{2, 1000, 1}, {2, 1000, 1.1}}), InputError);
+}
+
+}   // namespace
+}   // namespace cheri::train
