@@ -2,6 +2,7 @@
 
 #include "cheri/base/check.hpp"
 #include "cheri/base/nearest.hpp"
+#include "cheri/parallel/backend.hpp"
 
 #include "deck_keys.hpp"
 
@@ -102,6 +103,7 @@ void TrainConfig::check() const {
   model.check();
   CHERI_REQUIRE_INPUT(precision == "auto" || precision == "fp32" || precision == "tf32" || precision == "bf16",
                       "training.precision is \"" << precision << "\", and must be auto, fp32, tf32 or bf16");
+  parallel::backend_of(backend);
   check_splits(*this);
   CHERI_REQUIRE_INPUT(batch_size % slices() == 0, "training.gradient_slices is "
                                                       << gradient_slices

@@ -134,7 +134,9 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
       m_model(shape_of(config, m_training), m_pass_slices * m_slice_size, m_slice_size,
               nn::Model<float, Device>::Mode::training, config.precision_wanted()),
       m_optimiser(m_model.table(), config.optimiser),
-      m_reducer(communicator, m_slices, m_model.table().size() + 2 * m_model.shape().n_groups() + Record::n_flags),
+      m_exchange(parallel::choose_transport<Device>(communicator, parallel::backend_of(config.backend))),
+      m_reducer(communicator, m_exchange.transport, m_slices,
+                m_model.table().size() + 2 * m_model.shape().n_groups() + Record::n_flags),
       m_predictor(m_model.shape(), m_validation, m_validation_data, m_model.capacity()),
       m_losses_at(m_model.table().size()),
       m_row_length(m_losses_at + 2 * m_model.shape().n_groups() + Record::n_flags) {
@@ -169,7 +171,7 @@ void Trainer::lay_out(Arena<Device>& arena) {
   m_parameters.lay_out(arena, m_model.table().size());
   m_best_parameters.lay_out(arena, m_communicator->root() ? m_model.table().size() : 0);
   m_rows_SQ = arena.take<View<float**, Device>>("gradient_rows", static_cast<std::size_t>(m_local_slices), row);
-  m_total_Q = arena.take<View<float*, Device>>("gradient", row);
+  m_total_Q = arena.take<View<float*, Device>>("gradient", static_cast<std::size_t>(m_reducer.total_length()));
   m_flags = arena.take<View<float*, Device>>("flags", std::size_t{Record::n_flags});
   m_plan.lay_out(arena, m_steps_per_epoch, m_local_slices * m_slice_size);
   m_record.lay_out(arena, shape.n_groups());
@@ -203,7 +205,7 @@ void Trainer::load_state(const std::optional<Checkpoint>& from) {
 
 // ---- a step ------------------------------------------------------------------------------------------------------------
 
-/// Everything that a step does, in order; nothing in it waits for the device (but for the exchange between ranks).
+/// Everything that a step does, in order; nothing in it waits for the device (but for an exchange between ranks by MPI).
 void Trainer::step() {
   m_plan.next(m_exec);
   m_model.load(m_exec, m_parameters.values);
@@ -223,9 +225,10 @@ void Trainer::step() {
 double Trainer::take_steps(std::int64_t n) {
   raise_flags(n);
   for (std::int64_t i = 0; i < n; ++i) {
-    if (m_communicator->size() > 1) step();
-    else m_graph.run(m_exec, [this] { step(); });
+    if (only_enqueues()) m_graph.run(m_exec, [this] { step(); });
+    else step();
   }
+  m_reducer.wait(m_exec);
   const StepsTaken taken = m_record.look(m_exec, m_state.epoch_losses);
   m_state.step += taken.steps;
   m_state.epoch_step += taken.steps;
@@ -235,6 +238,12 @@ double Trainer::take_steps(std::int64_t n) {
   if (taken.steps > 0) m_state.lw0_gradient = taken.lw0_gradient;
   if (taken.halted) end_on_no_number();
   return taken.loss;
+}
+
+/// Whether a step is a sequence of kernels, which a graph can hold. Given loss weights have the host average the counts of
+/// ranks.
+bool Trainer::only_enqueues() const {
+  return m_communicator->size() == 1 || (m_reducer.only_enqueues() && !m_config.loss_weights);
 }
 
 nn::LossMixture Trainer::mixture() const { return {m_config.loss_weights, !m_state.loss_weights_frozen}; }

@@ -1,4 +1,5 @@
 #include "cheri/parallel/reducer.hpp"
+#include "cheri/parallel/backend.hpp"
 #include "support/spaces.hpp"
 
 #include <gtest/gtest.h>
@@ -45,14 +46,23 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
+/// What works everywhere.
+template <class Exec>
+std::shared_ptr<Transport<Exec>> some_transport(const Communicator& world) {
+  return world.size() == 1 ? nullptr : staged_transport<Exec>(world);
+}
+
 /// A reducer with its buffers, filled for this rank.
 template <class Exec>
 class Reduction {
  public:
   Reduction(const Communicator& world, int n_slices, std::int64_t n)
-      : m_reducer(world, n_slices, n),
+      : Reduction(world, some_transport<Exec>(world), n_slices, n) {}
+
+  Reduction(const Communicator& world, std::shared_ptr<Transport<Exec>> transport, int n_slices, std::int64_t n)
+      : m_reducer(world, std::move(transport), n_slices, n),
         m_rows("rows", static_cast<std::size_t>(m_reducer.local_slices()), static_cast<std::size_t>(n)),
-        m_total("total", static_cast<std::size_t>(n)) {}
+        m_total("total", static_cast<std::size_t>(m_reducer.total_length())) {}
 
   void fill(int salt) {
     const auto rows = Kokkos::create_mirror_view(m_rows);
@@ -67,8 +77,10 @@ class Reduction {
   void sum() { m_reducer.sum(m_exec, m_total, m_rows); }
 
   std::vector<float> total() const {
+    m_reducer.wait(m_exec);
     std::vector<float> values(m_total.extent(0));
     Kokkos::deep_copy(HostView<float*>(values.data(), values.size()), m_total);
+    values.resize(m_rows.extent(1));   // without the padding
     return values;
   }
 
@@ -122,7 +134,7 @@ TYPED_TEST(ReducerTest, ServesManySteps) {
 
 TYPED_TEST(ReducerTest, SharesTheSlicesInRankOrder) {
   const Communicator world = Communicator::world();
-  const Reducer<TypeParam> reducer(world, 4 * world.size(), 10);
+  const Reducer<TypeParam> reducer(world, some_transport<TypeParam>(world), 4 * world.size(), 10);
   EXPECT_EQ(reducer.local_slices(), 4);
   EXPECT_EQ(reducer.first_slice(), 4 * world.rank());
 }
@@ -148,7 +160,7 @@ TYPED_TEST(ReducerTest, RefusesRanksThatDoNotDivideTheSlices) {
   const Communicator world = Communicator::world();
   if (world.size() == 1) GTEST_SKIP() << "one rank divides everything";
   try {
-    Reducer<TypeParam>(world, world.size() + 1, 10);
+    Reducer<TypeParam>(world, some_transport<TypeParam>(world), world.size() + 1, 10);
     FAIL() << "accepted";
   } catch (const InputError& error) {
     EXPECT_NE(std::string(error.what()).find("gradient_slices = " + std::to_string(world.size() + 1)), std::string::npos);
@@ -158,18 +170,20 @@ TYPED_TEST(ReducerTest, RefusesRanksThatDoNotDivideTheSlices) {
 
 TYPED_TEST(ReducerTest, RefusesImpossibleSizes) {
   const Communicator world = Communicator::world();
-  EXPECT_THROW(Reducer<TypeParam>(world, 0, 10), InputError);
-  EXPECT_THROW(Reducer<TypeParam>(world, 12, 0), InputError);
-  EXPECT_THROW(Reducer<TypeParam>(world, 12, std::int64_t{1} << 31), InputError);
+  const auto transport = some_transport<TypeParam>(world);
+  EXPECT_THROW(Reducer<TypeParam>(world, transport, 0, 10), InputError);
+  EXPECT_THROW(Reducer<TypeParam>(world, transport, 12, 0), InputError);
+  EXPECT_THROW(Reducer<TypeParam>(world, transport, 12, std::int64_t{1} << 31), InputError);
 }
 
 TYPED_TEST(ReducerTest, RefusesBuffersOfOtherExtents) {
   const Communicator world = Communicator::world();
-  Reducer<TypeParam> reducer(world, 12, 10);
+  Reducer<TypeParam> reducer(world, some_transport<TypeParam>(world), 12, 10);
+  const auto length = static_cast<std::size_t>(reducer.total_length());
   const auto local = static_cast<std::size_t>(reducer.local_slices());
   const TypeParam exec;
-  const View<float*, TypeParam> total("total", 10);
-  const View<float*, TypeParam> short_total("total", 9);
+  const View<float*, TypeParam> total("total", length);
+  const View<float*, TypeParam> short_total("total", length - 1);
   const View<float**, TypeParam> rows("rows", local, 10);
   const View<float**, TypeParam> more_rows("rows", local + 1, 10);
   const View<float**, TypeParam> short_rows("rows", local, 9);

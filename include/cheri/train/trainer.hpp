@@ -6,6 +6,7 @@
 #include "cheri/data/dataset.hpp"
 #include "cheri/nn/loss.hpp"
 #include "cheri/nn/model.hpp"
+#include "cheri/parallel/backend.hpp"
 #include "cheri/parallel/communicator.hpp"
 #include "cheri/parallel/reducer.hpp"
 #include "cheri/parallel/signals.hpp"
@@ -60,6 +61,8 @@ class Trainer {
 
   [[nodiscard]] const nn::ModelShape& shape() const { return m_model.shape(); }
   [[nodiscard]] nn::Precision precision() const { return m_model.precision(); }   ///< in which it computes
+  /// How gradients travel between ranks, and how not and why; empty for a lone rank.
+  [[nodiscard]] std::string exchange() const { return m_exchange.text(); }
   [[nodiscard]] std::int64_t steps_per_epoch() const { return m_steps_per_epoch; }
   [[nodiscard]] std::int64_t total_steps() const { return m_steps_per_epoch * m_epochs; }
   [[nodiscard]] std::size_t bytes() const;   ///< of device memory taken by this rank
@@ -77,6 +80,7 @@ class Trainer {
 
   // A step and its lines.
   void step();
+  [[nodiscard]] bool only_enqueues() const;
   void average_counts();
   void average_counts_of_ranks();
   void gather_pass(int pass);
@@ -113,6 +117,7 @@ class Trainer {
 
   nn::Model<float, Device> m_model;
   Optimiser<Device> m_optimiser;
+  parallel::Choice<Device> m_exchange;
   parallel::Reducer<Device> m_reducer;
   Predictor m_predictor;
 
