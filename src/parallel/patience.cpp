@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <map>
 #include <sstream>
 #include <thread>
 
@@ -23,7 +24,8 @@ using Seconds = std::chrono::duration<double>;
 constexpr double busy_seconds = 1e-3;      ///< a wait polls without sleeping for so long: most end in it
 constexpr double sleep_fraction = 0.005;   ///< of the wait so far, so that a wait lasts no longer for it than by as much
 constexpr double longest_sleep = 1e-3;
-constexpr double grace_seconds = 5;   ///< a higher rank lets the lowest that waits speak first
+constexpr double longest_look = 0.1;   ///< counts of the time between two looks: this process may have been stopped itself
+constexpr double longest_grace = 5;    ///< a higher rank lets the lowest that waits speak first
 constexpr int max_text = 80;
 
 /// "rank 2", "ranks 1, 2 and 5".
@@ -58,27 +60,29 @@ Patience::~Patience() {
 }
 
 void Patience::wait_until(const std::function<bool()>& done, const char* what, bool limited) {
-  const auto begun = Clock::now();
+  auto looked = Clock::now();
+  double waited = 0;
   bool told = false;
   while (!done()) {
-    const double waited = Seconds(Clock::now() - begun).count();
+    const auto now = Clock::now();
+    waited += std::min(Seconds(now - looked).count(), longest_look);
+    looked = now;
     nap(waited);
     if (!limited || m_timeout == 0 || waited < busy_seconds) continue;
     hear();
-    const bool others_wait = first_waiting() < static_cast<int>(m_waits_in.size());
-    if (!told && (waited > m_timeout / 2 || others_wait)) {
+    if (!told && (waited > m_timeout / 2 || first_waiting() < size())) {
       tell(what);
       told = true;
     }
-    const double limit = m_timeout + (first_waiting() < m_rank ? grace_seconds : 0);
-    if (waited > limit) throw Error(complaint(what));
+    const double grace = first_waiting() < m_rank ? std::min(longest_grace, m_timeout) : 0;
+    if (waited > m_timeout + grace) throw Error(complaint(what));
   }
   if (told) tell("");
 }
 
 /// The texts are literals, so that a send may end whenever it does.
 void Patience::tell(const char* what) const {
-  for (int rank = 0; rank < static_cast<int>(m_waits_in.size()); ++rank) {
+  for (int rank = 0; rank < size(); ++rank) {
     if (rank == m_rank) continue;
     MPI_Request request = MPI_REQUEST_NULL;
     const int length = std::min(static_cast<int>(std::strlen(what)), max_text);
@@ -109,20 +113,20 @@ int Patience::first_waiting() const {
 
 std::string Patience::complaint(const char* what) const {
   std::vector<int> missed;
-  std::ostringstream where;
-  for (int rank = 0; rank < static_cast<int>(m_waits_in.size()); ++rank) {
+  std::map<std::string, std::vector<int>> waiting = {{what, {m_rank}}};
+  for (int rank = 0; rank < size(); ++rank) {
     const std::string& waits_in = m_waits_in[static_cast<std::size_t>(rank)];
-    if (rank == m_rank) continue;
-    if (waits_in.empty()) missed.push_back(rank);
-    else where << ", rank " << rank << " in " << waits_in;
+    if (!waits_in.empty()) waiting[waits_in].push_back(rank);
+    else if (rank != m_rank) missed.push_back(rank);
   }
   std::ostringstream text;
-  text << "waited in " << what << " for " << m_timeout << " s (parallel.timeout_seconds) ";
-  if (missed.empty()) text << "while every other rank waits too";
-  else
-    text << "for " << name_ranks(missed) << ", which " << (missed.size() == 1 ? "hangs" : "hang") << " or "
-         << (missed.size() == 1 ? "is" : "are") << " that late";
-  text << ". Rank " << m_rank << " waits in " << what << where.str();
+  text << "waited " << m_timeout << " s (parallel.timeout_seconds) for ";
+  if (missed.empty()) text << "other ranks, which all wait too";
+  else text << name_ranks(missed) << ", hanging or that late";
+  for (auto& [where, ranks] : waiting) {
+    std::sort(ranks.begin(), ranks.end());
+    text << "; " << name_ranks(ranks) << (ranks.size() == 1 ? " waits in " : " wait in ") << where;
+  }
   return text.str();
 }
 

@@ -26,6 +26,7 @@ class Patience {
  private:
   void tell(const char* what) const;
   void hear();
+  [[nodiscard]] int size() const { return static_cast<int>(m_waits_in.size()); }
   [[nodiscard]] int first_waiting() const;
   [[nodiscard]] std::string complaint(const char* what) const;
 

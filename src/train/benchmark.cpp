@@ -101,6 +101,7 @@ class BenchmarkModel {
   static nn::Precision precision_of(const BenchmarkSpec& spec) {
     TrainConfig config;
     config.precision = spec.precision;
+    config.backend = spec.backend;
     return config.precision_wanted();
   }
 
@@ -143,6 +144,7 @@ class BenchmarkTrainer {
   }
 
   void steps(int n) { m_trainer.take_steps(n); }
+  [[nodiscard]] std::string exchange() const { return m_trainer.exchange(); }
 
  private:
   static TrainConfig config_of(const BenchmarkSpec& spec) {
@@ -241,6 +243,7 @@ StepProfile profile_step(const parallel::Communicator& communicator, const Bench
   trainer.steps(steps);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   StepProfile profile;
+  profile.exchange = trainer.exchange();
   profile.outside_kernels = 1 - clock.seconds() / seconds;
   for (const auto& [label, kernel] : clock.kernels()) {
     profile.kernels.push_back({label, static_cast<double>(kernel.calls) / steps, 1e3 * kernel.seconds / steps});
