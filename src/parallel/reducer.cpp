@@ -118,6 +118,15 @@ void Reducer<Exec>::sum(const Exec& exec, const View<float*, Exec>& total_P, con
   m_transport->gather(exec, total_P);
 }
 
+template <class Exec>
+void Reducer<Exec>::gather(const Exec& exec, const View<double**, Exec>& all_NG) {
+  if (m_communicator->size() == 1) return;
+  CHERI_REQUIRE(all_NG.extent(0) % static_cast<std::size_t>(m_communicator->size()) == 0,
+                m_communicator->size() << " ranks cannot have equal parts of " << all_NG.extent(0) << " rows");
+  // A transport moves bits: a double travels as two floats.
+  m_transport->gather(exec, View<float*, Exec>(reinterpret_cast<float*>(all_NG.data()), 2 * all_NG.size()));
+}
+
 #define CHERI_INSTANTIATE(Exec) template class Reducer<Exec>;
 CHERI_FOR_EACH_SPACE(CHERI_INSTANTIATE)
 #undef CHERI_INSTANTIATE

@@ -95,6 +95,7 @@ class StagedTransport final : public Transport<Exec> {
   }
 
   void gather(const Exec& exec, const View<float*, Exec>& total_P) override {
+    grow(m_total, total_P.extent(0));
     const Pinned<float*> total(m_total.data(), total_P.extent(0));
     const auto rank = static_cast<std::size_t>(m_communicator->rank());
     const std::size_t chunk = total.extent(0) / static_cast<std::size_t>(m_communicator->size());

@@ -157,10 +157,7 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
   m_arena = Arena<Device>("cheri::train::Trainer", measure.bytes());
   lay_out(m_arena);
   m_batch = m_training_data.make_batch(m_model.capacity());
-  const auto groups = static_cast<std::size_t>(m_model.shape().n_groups());
   m_flags_host = HostView<float*>("cheri::train::flags", Record::n_flags);
-  m_counts_host = HostView<double**>("cheri::train::counts", m_counts_NG.extent(0), groups);
-  m_mean_counts_host = HostView<double*>("cheri::train::mean_counts", groups);
   load_state(from);
 }
 
@@ -175,7 +172,7 @@ void Trainer::lay_out(Arena<Device>& arena) {
   m_flags = arena.take<View<float*, Device>>("flags", std::size_t{Record::n_flags});
   m_plan.lay_out(arena, m_steps_per_epoch, m_local_slices * m_slice_size);
   m_record.lay_out(arena, shape.n_groups());
-  m_counts_NG = arena.take<View<double**, Device>>("counts", static_cast<std::size_t>(m_local_slices * m_slice_size),
+  m_counts_NG = arena.take<View<double**, Device>>("counts", static_cast<std::size_t>(m_slices * m_slice_size),
                                                    static_cast<std::size_t>(shape.n_groups()));
   m_output.logits_NTW = arena.take<View<float***, Device>>("logits", capacity, static_cast<std::size_t>(shape.n_tracks()),
                                                            static_cast<std::size_t>(shape.out_window));
@@ -225,7 +222,7 @@ void Trainer::step() {
 double Trainer::take_steps(std::int64_t n) {
   raise_flags(n);
   for (std::int64_t i = 0; i < n; ++i) {
-    if (only_enqueues()) m_graph.run(m_exec, [this] { step(); });
+    if (m_reducer.only_enqueues()) m_graph.run(m_exec, [this] { step(); });
     else step();
   }
   m_reducer.wait(m_exec);
@@ -240,38 +237,22 @@ double Trainer::take_steps(std::int64_t n) {
   return taken.loss;
 }
 
-/// Whether a step is a sequence of kernels, which a graph can hold. Given loss weights have the host average the counts of
-/// ranks.
-bool Trainer::only_enqueues() const {
-  return m_communicator->size() == 1 || (m_reducer.only_enqueues() && !m_config.loss_weights);
-}
-
 nn::LossMixture Trainer::mixture() const { return {m_config.loss_weights, !m_state.loss_weights_frozen}; }
 
 /// With given loss weights the profile loss is divided by the mean counts of the global batch: added example by example, in
 /// order.
 void Trainer::average_counts() {
   if (!m_config.loss_weights) return;
-  const int capacity = m_model.capacity();
+  const int capacity = m_model.capacity(), mine = m_reducer.first_slice() * m_slice_size;
   for (int pass = 0; pass < m_local_slices / m_pass_slices; ++pass) {
     gather_pass(pass);
     nn::group_counts<float, Device>(m_exec, m_loss, m_batch.signal_NTW, m_model.shape().signal_groups);
-    const auto rows = Kokkos::subview(m_counts_NG, std::make_pair(pass * capacity, (pass + 1) * capacity), Kokkos::ALL);
-    Kokkos::deep_copy(m_exec, rows, m_loss.counts_NG);
+    const int first = mine + pass * capacity;
+    Kokkos::deep_copy(m_exec, Kokkos::subview(m_counts_NG, std::make_pair(first, first + capacity), Kokkos::ALL),
+                      m_loss.counts_NG);
   }
-  if (m_communicator->size() > 1) return average_counts_of_ranks();
+  m_reducer.gather(m_exec, m_counts_NG);
   mean_in_order(m_exec, m_mean_counts_G, m_counts_NG, m_config.batch_size);
-}
-
-void Trainer::average_counts_of_ranks() {
-  const std::size_t groups = m_mean_counts_G.extent(0);
-  Kokkos::deep_copy(m_exec, m_counts_host, m_counts_NG);
-  m_exec.fence("cheri::train::average_counts_of_ranks");
-  const std::vector<double> all =
-      m_communicator->gather_all(std::vector<double>(m_counts_host.data(), m_counts_host.data() + m_counts_host.size()));
-  Kokkos::deep_copy(m_mean_counts_host, 0.0);
-  for (std::size_t i = 0; i < all.size(); ++i) m_mean_counts_host(i % groups) += all[i] / m_config.batch_size;
-  Kokkos::deep_copy(m_exec, m_mean_counts_G, m_mean_counts_host);
 }
 
 void Trainer::gather_pass(int pass) {

@@ -41,6 +41,9 @@ class BackendTest : public ::testing::Test {
     if (!found.obstacle.empty()) GTEST_SKIP() << "NOT TESTED: " << found.name << ": " << found.obstacle;
     Reduction<Exec> reduction(world, found.make(), n_slices, length);
     for (const int salt : {1, 2, 3}) EXPECT_TRUE(same_bits(reduction.sum_of(salt), right_sum(salt))) << "sum " << salt;
+    std::vector<double> all;
+    for (int i = 0; i < 3 * n_slices; ++i) all.push_back(0.1 * i);
+    EXPECT_EQ(reduction.gathered(n_slices), all);
     if (!reduction.only_enqueues()) return;
     Graph<Exec> graph;   // launched, captured, replayed
     for (const int salt : {4, 5, 6, 7}) {

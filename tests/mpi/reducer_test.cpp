@@ -52,6 +52,17 @@ TYPED_TEST(ReducerTest, ServesManySteps) {
   }
 }
 
+// More numbers than a row of gradients has, too.
+TYPED_TEST(ReducerTest, GathersWhatRanksHaveWritten) {
+  const Communicator world = Communicator::world();
+  for (const std::int64_t n : {5, 1000}) {
+    Reduction<TypeParam> reduction(world, 12, n);
+    std::vector<double> all;
+    for (int i = 0; i < 36; ++i) all.push_back(0.1 * i);
+    EXPECT_EQ(reduction.gathered(12), all);
+  }
+}
+
 TYPED_TEST(ReducerTest, SharesTheSlicesInRankOrder) {
   const Communicator world = Communicator::world();
   const Reducer<TypeParam> reducer(world, some_transport<TypeParam>(world), 4 * world.size(), 10);

@@ -90,6 +90,20 @@ class Reduction {
     return total();
   }
 
+  /// 3 numbers a slice: this rank writes those of its slices, number i as 0.1 i, and gathers the others'.
+  std::vector<double> gathered(int n_slices) {
+    const View<double**, Exec> all("all", static_cast<std::size_t>(n_slices), 3);
+    const auto written = Kokkos::create_mirror_view(all);
+    const int begin = 3 * m_reducer.first_slice(), end = begin + 3 * m_reducer.local_slices();
+    for (int i = begin; i < end; ++i) written.data()[i] = 0.1 * i;
+    Kokkos::deep_copy(all, written);
+    m_reducer.gather(m_exec, all);
+    m_reducer.wait(m_exec);
+    std::vector<double> values(all.size());
+    Kokkos::deep_copy(HostView<double**>(values.data(), all.extent(0), all.extent(1)), all);
+    return values;
+  }
+
   [[nodiscard]] const Exec& exec() const { return m_exec; }
   [[nodiscard]] bool only_enqueues() const { return m_reducer.only_enqueues(); }
 

@@ -32,7 +32,10 @@ class Reducer {
   /// this rank's slices. Collective; waits for `exec` unless the transport only enqueues.
   void sum(const Exec& exec, const View<float*, Exec>& total_P, const View<const float**, Exec>& rows_SQ);
 
-  /// Whether sum() only enqueues work on exec, so that a Graph can hold it.
+  /// Every rank's equal part of the rows of all_NG, which it has written, to all. Collective; waits as sum() does.
+  void gather(const Exec& exec, const View<double**, Exec>& all_NG);
+
+  /// Whether both only enqueue work on exec, so that a Graph can hold them.
   [[nodiscard]] bool only_enqueues() const { return m_communicator->size() == 1 || m_transport->only_enqueues(); }
 
   /// Where sums on exec wait for other ranks: waits for exec, no longer than the communicator's timeout.

@@ -28,7 +28,8 @@ class Transport {
   virtual void exchange(const Exec& exec, const std::vector<int>& owners_A, const View<const float**, Exec>& nodes_MP,
                         const View<float**, Exec>& received_AB) = 0;
 
-  /// Every rank's chunk of total_P into its place; this rank's own is there already.
+  /// Every rank's chunk of total_P into its place, bit by bit; this rank's own is there already. Other lengths than that of
+  /// the rows may take memory the first time.
   virtual void gather(const Exec& exec, const View<float*, Exec>& total_P) = 0;
 
   /// Whether both only enqueue work on exec, so that a Graph can hold them (base/graph.hpp).

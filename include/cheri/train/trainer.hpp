@@ -80,9 +80,7 @@ class Trainer {
 
   // A step and its lines.
   void step();
-  [[nodiscard]] bool only_enqueues() const;
   void average_counts();
-  void average_counts_of_ranks();
   void gather_pass(int pass);
   void forward_pass();
   void backward_pass(int pass);
@@ -136,10 +134,8 @@ class Trainer {
   data::Batch<Device> m_batch;   ///< of one pass
   nn::ModelOutput<float, Device> m_output;
   nn::LossBuffers<float, Device> m_loss;
-  View<double**, Device> m_counts_NG;   ///< of this rank's part of the batch
+  View<double**, Device> m_counts_NG;   ///< of the global batch
   View<double*, Device> m_mean_counts_G;
-  HostView<double**> m_counts_host;
-  HostView<double*> m_mean_counts_host;
 
   TrainState m_state;                  ///< scalars and log; the buffers are filled by state()
   std::optional<TrainState> m_best;    ///< of rank 0: the best epoch since the last checkpoint
