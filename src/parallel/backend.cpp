@@ -5,7 +5,9 @@
 #include "cheri/parallel/reducer.hpp"
 #include "nccl.hpp"
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <type_traits>
@@ -79,7 +81,7 @@ std::string fault_of(const Communicator& communicator, const std::shared_ptr<Tra
     exec.fence("cheri::parallel::fault_of");
     for (std::int64_t q = 0; q < columns; ++q) {
       const float right = tree_sum(0, n_rows, q, salt);
-      if (std::memcmp(&total(q), &right, sizeof(float)) == 0) continue;
+      if (std::bit_cast<std::uint32_t>(total(q)) == std::bit_cast<std::uint32_t>(right)) continue;
       return "its sum has " + std::to_string(total(q)) + " where " + std::to_string(right) + " is right";
     }
   }
