@@ -18,6 +18,9 @@ void check_cuda(cudaError_t code, const char* call, const char* file, int line) 
   if (code != cudaSuccess) fail(call, file, line, std::string("CUDA says: ") + cudaGetErrorString(code));
 }
 
+/// Inside a group a call has nothing to wait for: the group's end has.
+ncclResult_t grouped(ncclResult_t code) { return code == ncclInProgress ? ncclSuccess : code; }
+
 /// NCCL's communicator does not block: what it has begun is polled, so that the timeout of ours holds for it as well.
 class NcclTransport final : public Transport<Device> {
  public:
@@ -61,11 +64,16 @@ NcclTransport::NcclTransport(const Communicator& communicator) : m_communicator(
   }
 }
 
-/// While an exception is on its way the other ranks may not come to an orderly end.
+/// An orderly end is one of all ranks: while an exception is on its way they may not come to it.
 NcclTransport::~NcclTransport() {
   if (m_comm == nullptr) return;
-  if (std::uncaught_exceptions() > 0) abort();
-  else ncclCommDestroy(m_comm);
+  if (std::uncaught_exceptions() > 0) return abort();
+  try {
+    CHERI_NCCL_CHECK(ncclCommFinalize(m_comm));
+    ncclCommDestroy(m_comm);
+  } catch (const Error&) {
+    abort();
+  }
 }
 
 /// Stops what NCCL has on the GPU: else freeing its memory would wait for ranks that do not come.
@@ -98,11 +106,11 @@ void NcclTransport::exchange(const Device& exec, const std::vector<int>& owners_
   const float* from = nodes_MP.data();
   CHERI_NCCL_CHECK(ncclGroupStart());
   for (const int owner : owners_A) {
-    CHERI_NCCL_CHECK(ncclRecv(to, chunk, ncclFloat, owner, m_comm, stream));
+    CHERI_NCCL_CHECK(grouped(ncclRecv(to, chunk, ncclFloat, owner, m_comm, stream)));
     to += chunk;
     if (owner != rank) continue;
     for (int other = 0; other < size; ++other) {
-      CHERI_NCCL_CHECK(ncclSend(from, chunk, ncclFloat, other, m_comm, stream));
+      CHERI_NCCL_CHECK(grouped(ncclSend(from, chunk, ncclFloat, other, m_comm, stream)));
       from += chunk;
     }
   }
