@@ -45,6 +45,7 @@ void add_parts(Json& json, const parallel::Communicator& communicator, const tra
   json["ceilings"] = to_json(train::measure_ceilings(spec));
   json["parts"] = to_json(train::measure_parts(communicator, spec));
   const train::StepProfile profile = train::profile_step(communicator, spec);
+  if (communicator.size() > 1) json["training_step"]["exchange"] = profile.exchange;
   json["training_step"]["outside_kernels"] = profile.outside_kernels;
   for (const auto& kernel : profile.kernels) {
     json["training_step"]["kernels"].push_back(
@@ -71,6 +72,7 @@ Json to_json(const train::Scaling& scaling) {
   for (const train::LocalStep& step : scaling.steps) {
     json["local_steps"].push_back({{"examples", step.examples}, {"ms", step.milliseconds}});
   }
+  if (!scaling.transport.empty()) json["exchange"] = scaling.transport;
   for (const train::Exchange& exchange : scaling.exchanges) {
     json["exchanges"].push_back({{"ranks", exchange.ranks},
                                  {"floats", exchange.floats},
@@ -96,6 +98,8 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--out-window", spec->shape.out_window)->capture_default_str();
   command->add_option("--groups", spec->shape.signal_groups, "channels of each signal group")->capture_default_str();
   command->add_option("--precision", spec->precision, "auto, fp32, tf32 or bf16; on a GPU")->capture_default_str();
+  command->add_option("--exchange", spec->backend, "between ranks: auto, nccl, mpi-device or mpi-host")
+      ->capture_default_str();
   command->add_option("--batch", spec->batch_size)->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--slices", spec->gradient_slices, "gradient slices of the batch")
       ->check(CLI::PositiveNumber)

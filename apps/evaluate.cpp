@@ -16,10 +16,11 @@ struct EvaluateOptions {
   bool json = false;
 };
 
-int run_evaluate(const parallel::Communicator& communicator, const EvaluateOptions& options) {
+int run_evaluate(const EvaluateOptions& options) {
   const train::Checkpoint checkpoint = train::read_checkpoint(train::model_path(options.model));
   train::TrainConfig config = train::parse_config(checkpoint.config, options.model);
   if (!options.data.empty()) config.data.path = options.data;
+  const auto communicator = parallel::Communicator::world(config.timeout_seconds);
   const train::Evaluation evaluation = train::evaluate(communicator, config, checkpoint, options.split);
   if (!communicator.root()) return 0;
   const std::string text = options.json ? train::metrics_json(config, checkpoint, evaluation) : metrics_table(evaluation);
@@ -39,9 +40,8 @@ void add_evaluate(CLI::App& app, Action& action) {
   command->add_flag("--json", options->json, "JSON instead of a tab-separated table");
   command->add_option("--out", options->out, "a file instead of standard output");
   command->footer("Example:  cheri evaluate runs/reb1 --split test");
-  command->callback([options, &action] {
-    action = [options](const parallel::Communicator& communicator) { return run_evaluate(communicator, *options); };
-  });
+  command->callback(
+      [options, &action] { action = [options](const parallel::Communicator&) { return run_evaluate(*options); }; });
 }
 
 }   // namespace cheri::apps

@@ -25,7 +25,7 @@ void note_left_out(const PredictOptions& options, const data::LociReport& report
     spdlog::warn("{}: {} regions left out, too near to the end of a chromosome", options.regions, report.beyond_chromosome);
 }
 
-int run_predict(const parallel::Communicator& communicator, const PredictOptions& options) {
+int run_predict(const PredictOptions& options) {
   const train::Checkpoint checkpoint = train::read_checkpoint(train::model_path(options.model));
   train::TrainConfig config = train::parse_config(checkpoint.config, options.model);
   if (!options.data.empty()) config.data.path = options.data;
@@ -33,6 +33,7 @@ int run_predict(const parallel::Communicator& communicator, const PredictOptions
       options.regions.empty() ? data::read_examples(config.data, {train::chromosomes_of(config, options.split), 0, false})
                               : data::read_regions(config.data, options.regions);
   note_left_out(options, examples.peaks_report);
+  const auto communicator = parallel::Communicator::world(config.timeout_seconds);
   const train::Predictions predictions = train::predict(communicator, checkpoint, examples, config.precision_wanted());
   if (!communicator.root()) return 0;
   train::write_predictions(options.out, predictions, examples, command_line());
@@ -57,9 +58,8 @@ void add_predict(CLI::App& app, Action& action) {
   command->add_option("--bigwig", options->bigwig,
                       "also PREFIX.<track>.bw: expected counts, the mean where windows overlap");
   command->footer("Example:  mpirun -n 2 cheri predict runs/reb1 --regions genes.bed --out genes.h5 --bigwig genes");
-  command->callback([options, &action] {
-    action = [options](const parallel::Communicator& communicator) { return run_predict(communicator, *options); };
-  });
+  command->callback(
+      [options, &action] { action = [options](const parallel::Communicator&) { return run_predict(*options); }; });
 }
 
 }   // namespace cheri::apps

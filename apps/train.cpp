@@ -37,7 +37,7 @@ void import_if_missing(const parallel::Communicator& communicator, const train::
     progress.clear();
     for (const std::string& note : report.notes) spdlog::info(note);
   }
-  communicator.barrier();
+  communicator.barrier(parallel::Limit::none);
 }
 
 /// A run's best model so far stands beside its checkpoints. Where a run goes on in another directory, it is taken along.
@@ -112,16 +112,17 @@ void show_placement(const parallel::Communicator& communicator, const train::Tra
     spdlog::info("{} ranks\n{}", ranks.size(), parallel::placement_table(ranks));
 }
 
-int run_train(const parallel::Communicator& communicator, const TrainOptions& options) {
+int run_train(const parallel::Communicator& world, const TrainOptions& options) {
   if (options.reference) {
-    if (communicator.root()) fmt::print("{}", train::deck_reference());
+    if (world.root()) fmt::print("{}", train::deck_reference());
     return 0;
   }
   CHERI_REQUIRE_INPUT(!options.deck.empty(), "train needs a deck: cheri train input/quickstart.toml, for instance");
   const train::Deck deck = train::read_deck(options.deck, options.overrides);
   const train::TrainConfig& config = deck.config;
   for (const std::string& note : deck.notes) spdlog::info(note);
-  communicator.require_equal("the deck", train::to_toml(config));
+  world.require_equal("the deck", train::to_toml(config));
+  const auto communicator = parallel::Communicator::world(config.timeout_seconds);
   if (options.check) {
     check_deck(communicator, deck);
     return 0;
@@ -142,11 +143,13 @@ int run_train(const parallel::Communicator& communicator, const TrainOptions& op
   }
 
   Progress progress(config.log_seconds);
-  train::Trainer trainer(communicator, signals, config, train::read_splits(config), from.checkpoint,
-                         make_observer(progress, config));
+  train::Splits splits = train::read_splits(config);
+  communicator.barrier(parallel::Limit::none);   // each rank reads at its own pace
+  train::Trainer trainer(communicator, signals, config, std::move(splits), from.checkpoint, make_observer(progress, config));
   spdlog::info("{}: {} parameters in {}, {} steps an epoch, {} steps in all, {:.0f} MB a rank", config.name,
                nn::ParameterTable(trainer.shape()).size(), nn::name_of(trainer.precision()), trainer.steps_per_epoch(),
                trainer.total_steps(), static_cast<double>(trainer.bytes()) / 1e6);
+  if (communicator.size() > 1) spdlog::info("gradients travel by {}", trainer.exchange());
   const train::Outcome outcome = trainer.run();
   progress.clear();
   if (outcome == train::Outcome::interrupted) {

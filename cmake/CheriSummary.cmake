@@ -4,6 +4,10 @@ set(kernels "not found, and no op needs it")
 if(KokkosKernels_FOUND)
   set(kernels ${KokkosKernels_VERSION})
 endif()
+set(nccl "not used")
+if(NCCL_FOUND)
+  set(nccl "${NCCL_VERSION} (${NCCL_LIBRARY})")
+endif()
 set(sanitizers none)
 if(CHERI_SANITIZE)
   set(sanitizers ${CHERI_SANITIZE})
@@ -15,6 +19,7 @@ foreach(row IN ITEMS
     "Kokkos         | ${Kokkos_VERSION}, ${backends}, ${Kokkos_ARCH} (${Kokkos_DIR})"
     "Kokkos Kernels | ${kernels}"
     "MPI            | ${MPI_C_VERSION} (${MPI_C_COMPILER})"
+    "NCCL           | ${nccl}"
     "HDF5           | ${HDF5_VERSION}"
     "CHERI_TESTS    | ${CHERI_TESTS}"
     "CHERI_WERROR   | ${CHERI_WERROR}"

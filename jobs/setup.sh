@@ -5,9 +5,9 @@
 #     jobs/setup.sh slurm                             # only the packages that tests/slurm starts a Slurm of its own with
 #
 # Debian packages through apt (as root or with sudo); Kokkos and Kokkos Kernels built once into a cache folder outside the source
-# tree, ${CHERI_CACHE:-~/.cache/cheri}, keyed by version, backend, processor and compiler. What is there already is left alone,
-# so that with a warm cache nothing is downloaded and no right is needed. A site with its own Kokkos >= 4.5, MPI and HDF5 needs none
-# of this: set CHERI_KOKKOS to that Kokkos.
+# tree, ${CHERI_CACHE:-~/.cache/cheri}, keyed by version, backend, processor and compiler; NCCL beside them for cuda, unless the
+# machine has it. What is there already is left alone, so that with a warm cache nothing is downloaded and no right is needed. A
+# site with its own Kokkos >= 4.5, MPI and HDF5 needs none of this: set CHERI_KOKKOS to that Kokkos.
 set -euo pipefail
 
 backend=${1:-openmp}
@@ -17,6 +17,8 @@ kokkos_version=4.5.01
 # The sdist of this PyPI package holds the unmodified sources in its folders kokkos/ and kokkos-kernels/.
 archive_name=pycompadre archive_version=1.7.6
 archive_sha256=c766ec4d445ce076069be4b8c51a23ffac4ee79ea949ca86446bfd8c299b154c
+nccl=nvidia-nccl-cu13==2.28.9
+nccl_sha256=e4553a30f34195f3fa1da02a6da3d6337d28f2003943aa0a3d247bbc25fefc42
 packages=(ccache clang clang-format clang-tidy cmake g++ git libbigwig-dev libcli11-dev libfmt-dev libgtest-dev libhdf5-dev
   libomp-dev libopenmpi-dev libspdlog-dev libssl-dev libtomlplusplus-dev ninja-build nlohmann-json3-dev openmpi-bin pkg-config
   python3-h5py python3-numpy python3-packaging python3-pip python3-setuptools python3-wheel zlib1g-dev)
@@ -88,6 +90,23 @@ build_kokkos() {
   mv "$prefix.part" "$prefix"
 }
 
+# Header and library of NCCL from its PyPI package into $prefix, where the machine has none. Cheri can do without.
+add_nccl() {
+  [ ! -e "$prefix/include/nccl.h" ] && [ ! -e /usr/include/nccl.h ] || return 0
+  say "downloading $nccl"
+  local folder
+  folder=$(mktemp -d)
+  if /usr/bin/python3 -m pip install -q --no-deps --require-hashes --target "$folder" \
+    -r <(echo "$nccl --hash=sha256:$nccl_sha256") >&2; then
+    cp "$folder/nvidia/nccl/lib/libnccl.so.2" "$prefix/lib/"
+    ln -sf libnccl.so.2 "$prefix/lib/libnccl.so"
+    cp "$folder/nvidia/nccl/include/nccl.h" "$prefix/include/"
+  else
+    say "no NCCL: ranks will exchange gradients by MPI alone"
+  fi
+  rm -rf "$folder"
+}
+
 [[ $backend =~ ^(openmp|cuda|tsan|slurm)$ ]] || die "to be set up: openmp, cuda, tsan or slurm, not $backend"
 if [ "$backend" = slurm ]; then
   packages=(iproute2 munge openmpi-bin slurm-client slurmctld slurmd)
@@ -106,4 +125,5 @@ prefix=$cache/kokkos-$kokkos_version-$backend-$processor-$compiler
 mkdir -p "$cache"
 exec 9> "$cache/lock" && flock 9   # two set-ups at once: the second waits and finds the work done
 [ -d "$prefix" ] || build_kokkos
+[ "$backend" != cuda ] || add_nccl
 echo "$prefix"

@@ -1,5 +1,7 @@
 #include "cheri/parallel/communicator.hpp"
 
+#include "patience.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -27,24 +29,6 @@ std::string first_difference(const std::string& root, const std::string& other, 
     if (!std::getline(other_lines, other_line)) other_line.clear();
   }
   return "rank 0 has \"" + root_line + "\", rank " + std::to_string(other_rank) + " has \"" + other_line + "\"";
-}
-
-template <class T>
-std::vector<T> gather_all_values(const std::vector<T>& mine, MPI_Datatype type, const Communicator& communicator) {
-  const auto n_ranks = static_cast<std::size_t>(communicator.size());
-  const std::int64_t my_count = static_cast<std::int64_t>(mine.size());
-  std::vector<std::int64_t> counts(n_ranks);
-  CHERI_MPI_CHECK(MPI_Allgather(&my_count, 1, MPI_INT64_T, counts.data(), 1, MPI_INT64_T, communicator.handle()));
-  const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-  CHERI_REQUIRE(total <= std::numeric_limits<int>::max(), "one gather takes at most 2^31 - 1 values, not " << total);
-
-  const std::vector<int> int_counts(counts.begin(), counts.end());
-  std::vector<int> offsets(n_ranks);
-  std::exclusive_scan(int_counts.begin(), int_counts.end(), offsets.begin(), 0);
-  std::vector<T> all(static_cast<std::size_t>(total));
-  CHERI_MPI_CHECK(MPI_Allgatherv(mine.data(), static_cast<int>(mine.size()), type, all.data(), int_counts.data(),
-                                 offsets.data(), type, communicator.handle()));
-  return all;
 }
 
 }   // namespace
@@ -83,28 +67,32 @@ void abort_all(int status) {
   std::_Exit(status);
 }
 
-Communicator Communicator::world() { return duplicate(MPI_COMM_WORLD); }
+Communicator::Communicator() = default;
 
-Communicator Communicator::alone() { return duplicate(MPI_COMM_SELF); }
+Communicator Communicator::world(double timeout_seconds) { return duplicate(MPI_COMM_WORLD, timeout_seconds); }
+
+Communicator Communicator::alone() { return duplicate(MPI_COMM_SELF, 0); }
 
 Communicator Communicator::group_of(int n_ranks) const {
   MPI_Comm group = MPI_COMM_NULL;
   CHERI_MPI_CHECK(MPI_Comm_split(m_comm, m_rank / n_ranks, m_rank, &group));
-  Communicator communicator = duplicate(group);
+  Communicator communicator = duplicate(group, 0);
   CHERI_MPI_CHECK(MPI_Comm_free(&group));
   return communicator;
 }
 
-Communicator Communicator::duplicate(MPI_Comm of) {
+Communicator Communicator::duplicate(MPI_Comm of, double timeout_seconds) {
   Communicator communicator;
   CHERI_MPI_CHECK(MPI_Comm_dup(of, &communicator.m_comm));
   CHERI_MPI_CHECK(MPI_Comm_set_errhandler(communicator.m_comm, MPI_ERRORS_RETURN));
   CHERI_MPI_CHECK(MPI_Comm_rank(communicator.m_comm, &communicator.m_rank));
   CHERI_MPI_CHECK(MPI_Comm_size(communicator.m_comm, &communicator.m_size));
+  if (communicator.m_size > 1) communicator.m_patience = std::make_unique<Patience>(of, timeout_seconds);
   return communicator;
 }
 
 void Communicator::release() noexcept {
+  m_patience.reset();
   if (m_comm != MPI_COMM_NULL && std::uncaught_exceptions() == 0) MPI_Comm_free(&m_comm);   // collective, as finalising
   m_comm = MPI_COMM_NULL;
 }
@@ -112,7 +100,10 @@ void Communicator::release() noexcept {
 Communicator::~Communicator() { release(); }
 
 Communicator::Communicator(Communicator&& other) noexcept
-    : m_comm(std::exchange(other.m_comm, MPI_COMM_NULL)), m_rank(other.m_rank), m_size(other.m_size) {}
+    : m_comm(std::exchange(other.m_comm, MPI_COMM_NULL)),
+      m_rank(other.m_rank),
+      m_size(other.m_size),
+      m_patience(std::move(other.m_patience)) {}
 
 Communicator& Communicator::operator=(Communicator&& other) noexcept {
   if (this == &other) return *this;
@@ -120,20 +111,51 @@ Communicator& Communicator::operator=(Communicator&& other) noexcept {
   m_comm = std::exchange(other.m_comm, MPI_COMM_NULL);
   m_rank = other.m_rank;
   m_size = other.m_size;
+  m_patience = std::move(other.m_patience);
   return *this;
 }
 
-void Communicator::barrier() const { CHERI_MPI_CHECK(MPI_Barrier(m_comm)); }
+void Communicator::wait_until(const std::function<bool()>& done, const char* what, Limit limit) const {
+  if (m_patience) return m_patience->wait_until(done, what, limit == Limit::timeout);
+  while (!done()) {
+  }
+}
+
+void Communicator::wait(std::vector<MPI_Request>& requests, const char* what) const {
+  const auto all_done = [&] {
+    int done = 0;
+    CHERI_MPI_CHECK(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE));
+    return done != 0;
+  };
+  wait_until(all_done, what);
+}
+
+void Communicator::wait(MPI_Request& request, const char* what, Limit limit) const {
+  const auto is_done = [&] {
+    int done = 0;
+    CHERI_MPI_CHECK(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+    return done != 0;
+  };
+  wait_until(is_done, what, limit);
+}
+
+void Communicator::barrier(Limit limit) const {
+  MPI_Request request = MPI_REQUEST_NULL;
+  CHERI_MPI_CHECK(MPI_Ibarrier(m_comm, &request));
+  wait(request, "a barrier", limit);
+}
 
 void Communicator::broadcast_bytes(std::byte* bytes, std::size_t size, int from) const {
   for (std::size_t begin = 0; begin < size; begin += max_message) {
     const int count = static_cast<int>(std::min(max_message, size - begin));
-    CHERI_MPI_CHECK(MPI_Bcast(bytes + begin, count, MPI_BYTE, from, m_comm));
+    MPI_Request request = MPI_REQUEST_NULL;
+    CHERI_MPI_CHECK(MPI_Ibcast(bytes + begin, count, MPI_BYTE, from, m_comm, &request));
+    wait(request, "a broadcast");
   }
 }
 
 std::int64_t Communicator::broadcast(std::int64_t value) const {
-  CHERI_MPI_CHECK(MPI_Bcast(&value, 1, MPI_INT64_T, 0, m_comm));
+  broadcast_bytes(reinterpret_cast<std::byte*>(&value), sizeof(value), 0);
   return value;
 }
 
@@ -146,25 +168,44 @@ void Communicator::broadcast(std::string& text) const { text = text_of_rank(text
 
 std::string Communicator::text_of_rank(const std::string& text, int from) const {
   std::int64_t size = static_cast<std::int64_t>(text.size());
-  CHERI_MPI_CHECK(MPI_Bcast(&size, 1, MPI_INT64_T, from, m_comm));
+  broadcast_bytes(reinterpret_cast<std::byte*>(&size), sizeof(size), from);
   std::string result = text;
   result.resize(static_cast<std::size_t>(size));
   broadcast_bytes(reinterpret_cast<std::byte*>(result.data()), result.size(), from);
   return result;
 }
 
+template <class T>
+std::vector<T> Communicator::gather_all_values(const std::vector<T>& mine, MPI_Datatype type) const {
+  const std::int64_t my_count = static_cast<std::int64_t>(mine.size());
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(m_size));
+  MPI_Request request = MPI_REQUEST_NULL;
+  CHERI_MPI_CHECK(MPI_Iallgather(&my_count, 1, MPI_INT64_T, counts.data(), 1, MPI_INT64_T, m_comm, &request));
+  wait(request, "the gathering of values");
+  const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  CHERI_REQUIRE(total <= std::numeric_limits<int>::max(), "one gather takes at most 2^31 - 1 values, not " << total);
+
+  const std::vector<int> int_counts(counts.begin(), counts.end());
+  std::vector<int> offsets(counts.size());
+  std::exclusive_scan(int_counts.begin(), int_counts.end(), offsets.begin(), 0);
+  std::vector<T> all(static_cast<std::size_t>(total));
+  CHERI_MPI_CHECK(MPI_Iallgatherv(mine.data(), static_cast<int>(mine.size()), type, all.data(), int_counts.data(),
+                                  offsets.data(), type, m_comm, &request));
+  wait(request, "the gathering of values");
+  return all;
+}
+
 std::vector<double> Communicator::gather_all(const std::vector<double>& mine) const {
-  return gather_all_values(mine, MPI_DOUBLE, *this);
+  return gather_all_values(mine, MPI_DOUBLE);
 }
 
 std::vector<float> Communicator::gather_all(const std::vector<float>& mine) const {
-  return gather_all_values(mine, MPI_FLOAT, *this);
+  return gather_all_values(mine, MPI_FLOAT);
 }
 
 std::vector<std::string> Communicator::gather_all(const std::string& mine) const {
-  const auto sizes =
-      gather_all_values(std::vector<std::int64_t>{static_cast<std::int64_t>(mine.size())}, MPI_INT64_T, *this);
-  const auto characters = gather_all_values(std::vector<char>(mine.begin(), mine.end()), MPI_CHAR, *this);
+  const auto sizes = gather_all_values(std::vector<std::int64_t>{static_cast<std::int64_t>(mine.size())}, MPI_INT64_T);
+  const auto characters = gather_all_values(std::vector<char>(mine.begin(), mine.end()), MPI_CHAR);
   std::vector<std::string> texts;
   auto at = characters.begin();
   for (const std::int64_t size : sizes) {
@@ -176,7 +217,9 @@ std::vector<std::string> Communicator::gather_all(const std::string& mine) const
 
 double Communicator::max(double value) const {
   double largest = value;
-  CHERI_MPI_CHECK(MPI_Allreduce(&value, &largest, 1, MPI_DOUBLE, MPI_MAX, m_comm));
+  MPI_Request request = MPI_REQUEST_NULL;
+  CHERI_MPI_CHECK(MPI_Iallreduce(&value, &largest, 1, MPI_DOUBLE, MPI_MAX, m_comm, &request));
+  wait(request, "the search for a largest value");
   return largest;
 }
 
@@ -184,7 +227,9 @@ void Communicator::require_equal(const std::string& what, const std::string& val
   const std::string of_root = text_of_rank(value, 0);
   const int differs_at = value == of_root ? m_size : m_rank;
   int first = m_size;
-  CHERI_MPI_CHECK(MPI_Allreduce(&differs_at, &first, 1, MPI_INT, MPI_MIN, m_comm));
+  MPI_Request request = MPI_REQUEST_NULL;
+  CHERI_MPI_CHECK(MPI_Iallreduce(&differs_at, &first, 1, MPI_INT, MPI_MIN, m_comm, &request));
+  wait(request, "a comparison of texts");
   if (first == m_size) return;
   const std::string of_first = text_of_rank(value, first);
   throw InputError(what + " must be the same on every rank: " + first_difference(of_root, of_first, first));

@@ -105,15 +105,23 @@ std::string placement_table(const std::vector<Placement>& ranks) {
   return table.str();
 }
 
-void require_own_gpus(const std::vector<Placement>& ranks) {
+std::optional<std::pair<std::size_t, std::size_t>> first_shared_gpu(const std::vector<Placement>& ranks) {
   std::map<std::pair<std::string, std::string>, std::size_t> owners;
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     if (ranks[i].gpu.empty()) continue;
     const auto [owner, is_new] = owners.emplace(std::pair(ranks[i].node, ranks[i].gpu_id), i);
-    CHERI_REQUIRE_INPUT(is_new, "ranks " << owner->second << " and " << i << " have the same GPU, " << ranks[i].gpu << " of "
-                                         << ranks[i].node
-                                         << ": start as many ranks as there are GPUs, or set share_gpus = true in the deck");
+    if (!is_new) return std::pair(owner->second, i);
   }
+  return {};
+}
+
+void require_own_gpus(const std::vector<Placement>& ranks) {
+  const auto shared = first_shared_gpu(ranks);
+  if (!shared) return;
+  const Placement& rank = ranks[shared->first];
+  throw InputError("ranks " + std::to_string(shared->first) + " and " + std::to_string(shared->second) +
+                   " have the same GPU, " + rank.gpu + " of " + rank.node +
+                   ": start as many ranks as there are GPUs, or set share_gpus = true in the deck");
 }
 
 }   // namespace cheri::parallel

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <utility>
 
 namespace cheri::parallel {
 
@@ -52,23 +53,23 @@ View<int*, Exec> to_view(const std::string& label, const AdditionOrder& order) {
   return view;
 }
 
-template <class ViewType>
-ViewType uninitialised(const std::string& label, std::size_t rows, std::size_t columns) {
-  return ViewType(Kokkos::view_alloc(label, Kokkos::WithoutInitializing), rows, columns);
-}
-
 }   // namespace
 
 template <class Exec>
-Reducer<Exec>::Reducer(const Communicator& communicator, int n_slices, std::int64_t row_length)
-    : m_communicator(&communicator), m_n_slices(n_slices), m_row_length(row_length) {
-  const int n_ranks = communicator.size();
-  CHERI_REQUIRE_INPUT(n_slices > 0 && n_slices % n_ranks == 0,
-                      "gradient_slices = " << n_slices << " cannot be shared equally by " << n_ranks
+Reducer<Exec>::Reducer(const Communicator& communicator, std::shared_ptr<Transport<Exec>> transport, int n_slices,
+                       std::int64_t row_length)
+    : m_communicator(&communicator),
+      m_transport(std::move(transport)),
+      m_n_slices(n_slices),
+      m_local_slices(n_slices / communicator.size()),
+      m_row_length(row_length),
+      m_chunk_length((row_length + communicator.size() - 1) / communicator.size()) {
+  CHERI_REQUIRE_INPUT(n_slices > 0 && n_slices % communicator.size() == 0,
+                      "gradient_slices = " << n_slices << " cannot be shared equally by " << communicator.size()
                                            << " ranks: the number of ranks must divide it");
   CHERI_REQUIRE_INPUT(row_length > 0 && row_length <= std::numeric_limits<int>::max(),
                       "a gradient must have between 1 and 2^31 - 1 elements, not " << row_length);
-  m_local_slices = n_slices / n_ranks;
+  CHERI_REQUIRE(communicator.size() == 1 || m_transport, "several ranks need a transport");
 
   AdditionOrder local_order;
   for_each_rank_node(0, n_slices, m_local_slices, [&](int begin, int end) {
@@ -78,97 +79,52 @@ Reducer<Exec>::Reducer(const Communicator& communicator, int n_slices, std::int6
     if (owner == communicator.rank()) append_tree(local_order, begin, end, is_row);
   });
   m_local_order = to_view<Exec>("cheri::parallel::Reducer::local_order", local_order);
-  if (n_ranks > 1) allocate_exchange();
+  if (communicator.size() > 1) allocate_exchange();
 }
 
 template <class Exec>
 void Reducer<Exec>::allocate_exchange() {
-  const int n_ranks = m_communicator->size();
   AdditionOrder global_order;
   append_tree(global_order, 0, m_n_slices,
               [&](int begin, int end) { return begin / m_local_slices == (end - 1) / m_local_slices; });
-  m_global_order = to_view<Host>("cheri::parallel::Reducer::global_order", global_order);
+  m_global_order = to_view<Exec>("cheri::parallel::Reducer::global_order", global_order);
 
-  for (int rank = 0; rank < n_ranks; ++rank) {
-    const Range chunk = range_of_rank(m_row_length, rank, n_ranks);
-    m_chunk_sizes.push_back(static_cast<int>(chunk.size()));
-    m_chunk_begins.push_back(static_cast<int>(chunk.begin));
-  }
-  const auto n_nodes = m_node_owners.size();
   const auto n_mine =
       static_cast<std::size_t>(std::count(m_node_owners.begin(), m_node_owners.end(), m_communicator->rank()));
-  const auto columns = static_cast<std::size_t>(m_row_length);
-  const auto my_columns = static_cast<std::size_t>(m_chunk_sizes[static_cast<std::size_t>(m_communicator->rank())]);
-
-  m_nodes_MQ = uninitialised<View<float**, Exec>>("cheri::parallel::Reducer::nodes", n_mine, columns);
-  m_received_AB = uninitialised<MessageView<float**>>("cheri::parallel::Reducer::received", n_nodes, my_columns);
-  m_chunk_1B = uninitialised<MessageView<float**>>("cheri::parallel::Reducer::chunk", 1, my_columns);
-  if constexpr (staged) {
-    m_sent_MQ = uninitialised<MessageView<float**>>("cheri::parallel::Reducer::sent", n_mine, columns);
-    m_total_Q =
-        MessageView<float*>(Kokkos::view_alloc("cheri::parallel::Reducer::total", Kokkos::WithoutInitializing), columns);
-  } else {
-    m_sent_MQ = m_nodes_MQ;
-  }
-  m_requests.reserve(n_nodes + n_mine * static_cast<std::size_t>(n_ranks));
+  // Zeros: the padding travels, too.
+  m_nodes_MP = View<float**, Exec>("cheri::parallel::Reducer::nodes", n_mine, static_cast<std::size_t>(total_length()));
+  m_received_AB = View<float**, Exec>("cheri::parallel::Reducer::received", m_node_owners.size(),
+                                      static_cast<std::size_t>(m_chunk_length));
+  m_transport->reserve(m_nodes_MP, m_received_AB);
 }
 
 template <class Exec>
-void Reducer<Exec>::exchange_chunks() {
-  const MPI_Comm comm = m_communicator->handle();
-  const int rank = m_communicator->rank();
-  const std::size_t my_columns = m_received_AB.extent(1);
-  m_requests.clear();
-  for (std::size_t node = 0; node < m_node_owners.size(); ++node) {
-    MPI_Request& request = m_requests.emplace_back(MPI_REQUEST_NULL);
-    CHERI_MPI_CHECK(MPI_Irecv(m_received_AB.data() + node * my_columns, static_cast<int>(my_columns), MPI_FLOAT,
-                              m_node_owners[node], static_cast<int>(node), comm, &request));
-  }
-  const float* values = m_sent_MQ.data();
-  for (std::size_t node = 0; node < m_node_owners.size(); ++node) {
-    if (m_node_owners[node] != rank) continue;
-    for (std::size_t to = 0; to < m_chunk_sizes.size(); ++to) {
-      MPI_Request& request = m_requests.emplace_back(MPI_REQUEST_NULL);
-      CHERI_MPI_CHECK(MPI_Isend(values + m_chunk_begins[to], m_chunk_sizes[to], MPI_FLOAT, static_cast<int>(to),
-                                static_cast<int>(node), comm, &request));
-    }
-    values += m_row_length;
-  }
-  CHERI_MPI_CHECK(MPI_Waitall(static_cast<int>(m_requests.size()), m_requests.data(), MPI_STATUSES_IGNORE));
-}
-
-template <class Exec>
-void Reducer<Exec>::gather_chunks(float* total) {
-  CHERI_MPI_CHECK(MPI_Allgatherv(m_chunk_1B.data(), static_cast<int>(m_chunk_1B.extent(1)), MPI_FLOAT, total,
-                                 m_chunk_sizes.data(), m_chunk_begins.data(), MPI_FLOAT, m_communicator->handle()));
-}
-
-template <class Exec>
-void Reducer<Exec>::sum(const Exec& exec, const View<float*, Exec>& total_Q, const View<const float**, Exec>& rows_SQ) {
-  const auto columns = static_cast<std::size_t>(m_row_length);
-  CHERI_REQUIRE(total_Q.extent(0) == columns && rows_SQ.extent(1) == columns &&
+void Reducer<Exec>::sum(const Exec& exec, const View<float*, Exec>& total_P, const View<const float**, Exec>& rows_SQ) {
+  const auto columns = static_cast<std::size_t>(m_row_length), padded = static_cast<std::size_t>(total_length());
+  CHERI_REQUIRE(total_P.extent(0) == padded && rows_SQ.extent(1) == columns &&
                     rows_SQ.extent(0) == static_cast<std::size_t>(m_local_slices),
-                "the reducer sums " << m_local_slices << " rows of " << columns << ", not " << rows_SQ.extent(0) << " of "
-                                    << rows_SQ.extent(1) << " into " << total_Q.extent(0));
+                "the reducer sums " << m_local_slices << " rows of " << columns << " into " << padded << ", not "
+                                    << rows_SQ.extent(0) << " of " << rows_SQ.extent(1) << " into " << total_P.extent(0));
+  const View<const int*, Exec> local_order = m_local_order, global_order = m_global_order;
   if (m_communicator->size() == 1) {
-    sum_in_order(exec, View<float**, Exec>(total_Q.data(), 1, columns), rows_SQ, View<const int*, Exec>(m_local_order));
+    sum_in_order(exec, View<float**, Exec>(total_P.data(), 1, columns), rows_SQ, local_order);
     return;
   }
-  sum_in_order(exec, m_nodes_MQ, rows_SQ, View<const int*, Exec>(m_local_order));
-  if constexpr (staged) Kokkos::deep_copy(exec, m_sent_MQ, m_nodes_MQ);
-  exec.fence("cheri::parallel::Reducer::sum: nodes");
+  sum_in_order(exec, m_nodes_MP, rows_SQ, local_order);
+  m_transport->exchange(exec, m_node_owners, m_nodes_MP, m_received_AB);
+  float* my_chunk = total_P.data() + m_communicator->rank() * m_chunk_length;
+  sum_in_order(exec, View<float**, Exec>(my_chunk, 1, static_cast<std::size_t>(m_chunk_length)),
+               View<const float**, Exec>(m_received_AB), global_order);
+  m_transport->gather(exec, total_P);
+}
 
-  exchange_chunks();
-  const Host host;
-  sum_in_order(host, m_chunk_1B, m_received_AB, View<const int*, Host>(m_global_order));
-  host.fence("cheri::parallel::Reducer::sum: chunk");
-
-  if constexpr (staged) {
-    gather_chunks(m_total_Q.data());
-    Kokkos::deep_copy(exec, total_Q, m_total_Q);
-  } else {
-    gather_chunks(total_Q.data());
-  }
+template <class Exec>
+void Reducer<Exec>::gather(const Exec& exec, const View<double**, Exec>& all_NG) {
+  if (m_communicator->size() == 1) return;
+  CHERI_REQUIRE(all_NG.extent(0) % static_cast<std::size_t>(m_communicator->size()) == 0,
+                m_communicator->size() << " ranks cannot have equal parts of " << all_NG.extent(0) << " rows");
+  // A transport moves bits: a double travels as two floats.
+  m_transport->gather(exec, View<float*, Exec>(reinterpret_cast<float*>(all_NG.data()), 2 * all_NG.size()));
 }
 
 #define CHERI_INSTANTIATE(Exec) template class Reducer<Exec>;

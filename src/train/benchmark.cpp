@@ -121,12 +121,14 @@ class BenchmarkTrainer {
   }
 
   void steps(int n) { m_trainer.take_steps(n); }
+  [[nodiscard]] std::string exchange() const { return m_trainer.exchange(); }
 
  private:
   static TrainConfig config_of(const BenchmarkSpec& spec) {
     TrainConfig config;
     config.model = spec.shape;
     config.precision = spec.precision;
+    config.backend = spec.backend;
     config.batch_size = spec.batch_size;
     config.gradient_slices = spec.gradient_slices;
     config.data.windows = {spec.shape.in_window, spec.shape.out_window, jitter};
@@ -223,6 +225,7 @@ StepProfile profile_step(const parallel::Communicator& communicator, const Bench
   trainer.steps(steps);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   StepProfile profile;
+  profile.exchange = trainer.exchange();
   profile.outside_kernels = 1 - clock.seconds() / seconds;
   for (const auto& [label, kernel] : clock.kernels()) {
     profile.kernels.push_back({label, static_cast<double>(kernel.calls) / steps, 1e3 * kernel.seconds / steps});

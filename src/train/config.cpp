@@ -2,6 +2,7 @@
 
 #include "cheri/base/check.hpp"
 #include "cheri/base/nearest.hpp"
+#include "cheri/parallel/backend.hpp"
 
 #include "deck_keys.hpp"
 
@@ -110,6 +111,7 @@ void TrainConfig::check() const {
   CHERI_REQUIRE_INPUT(
       best_by == "count_pearson" || best_by == "profile_pearson" || best_by == "mean_pearson",
       "training.best_by is \"" << best_by << "\", and must be count_pearson, profile_pearson or mean_pearson");
+  parallel::backend_of(backend);
   check_splits(*this);
   CHERI_REQUIRE_INPUT(batch_size % slices() == 0, "training.gradient_slices is "
                                                       << gradient_slices

@@ -143,6 +143,11 @@ std::vector<Key> make_keys() {
        "also every so many steps; 0: by time alone", {0, 1e15}},
       {"checkpoint.keep", "", comfort, [](C& c) -> Member { return &c.checkpoint.keep; },
        "so many of the newest, besides best.h5 and final.h5", {1, 1e6}},
+
+      {"parallel.backend", "", comfort, [](C& c) -> Member { return &c.backend; },
+       "how gradients travel between ranks: auto (the first that works), nccl, mpi-device (an MPI that knows GPUs), mpi-host"},
+      {"parallel.timeout_seconds", "", comfort, [](C& c) -> Member { return &c.timeout_seconds; },
+       "that a rank waits for others before it ends the run and names them; 0: for ever", {0, 1e9}},
   };
   // clang-format on
 }
@@ -158,6 +163,7 @@ const std::vector<Section>& sections() {
       {"training", "the recipe"},
       {"optimiser", "Muon for the blocks' MLPs, SGD for the loss weights, AdamW for the rest"},
       {"checkpoint", "what a stopped run goes on from"},
+      {"parallel", "what the ranks do together; no influence on the result"},
   };
   return all;
 }

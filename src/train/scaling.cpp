@@ -1,6 +1,7 @@
 #include "cheri/train/scaling.hpp"
 
 #include "cheri/base/check.hpp"
+#include "cheri/parallel/backend.hpp"
 #include "cheri/parallel/reducer.hpp"
 #include "train/timing.hpp"
 
@@ -32,26 +33,33 @@ std::vector<LocalStep> measure_local_steps(const parallel::Communicator& communi
   return steps;
 }
 
-double exchange_seconds(const parallel::Communicator& ranks, std::int64_t floats, double seconds) {
-  parallel::Reducer<Device> reducer(ranks, ranks.size(), floats);
+/// One of many in a row, as steps follow each other.
+double exchange_seconds(const parallel::Communicator& ranks, const std::shared_ptr<parallel::Transport<Device>>& transport,
+                        std::int64_t floats, double seconds) {
+  constexpr int in_a_row = 16;
+  const Device exec;
+  parallel::Reducer<Device> reducer(ranks, transport, ranks.size(), floats);
   const View<float**, Device> rows("cheri::train::rows", 1, static_cast<std::size_t>(floats));
-  const View<float*, Device> total("cheri::train::total", static_cast<std::size_t>(floats));
-  return median_seconds(
-      seconds, [&] { reducer.sum(Device(), total, rows); }, &ranks);
+  const View<float*, Device> total("cheri::train::total", static_cast<std::size_t>(reducer.total_length()));
+  const auto exchange = [&] {
+    for (int i = 0; i < in_a_row; ++i) reducer.sum(exec, total, rows);
+    reducer.wait(exec);
+  };
+  return median_seconds(seconds, exchange, &ranks) / in_a_row;
 }
 
-std::vector<Exchange> measure_exchanges(const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
+void measure_exchanges(Scaling& scaling, const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
   const std::int64_t row = nn::ParameterTable(spec.shape).size();
-  std::vector<Exchange> exchanges;
   for (int ranks = 2; ranks <= communicator.size() && communicator.size() % ranks == 0; ranks *= 2) {
     const parallel::Communicator group = communicator.group_of(ranks);
+    const auto choice = parallel::choose_transport<Device>(group, parallel::backend_of(spec.backend));
+    scaling.transport = choice.text();
     for (const std::int64_t floats : {row, row / 8, row / 64}) {
       if (floats < ranks) continue;
-      const double seconds = exchange_seconds(group, floats, spec.seconds / 4);
-      exchanges.push_back({ranks, floats, 1e3 * communicator.max(seconds)});
+      const double seconds = exchange_seconds(group, choice.transport, floats, spec.seconds / 4);
+      scaling.exchanges.push_back({ranks, floats, 1e3 * communicator.max(seconds)});
     }
   }
-  return exchanges;
 }
 
 // ---- predicting ------------------------------------------------------------------------------------------------------
@@ -104,7 +112,7 @@ Scaling measure_scaling(const parallel::Communicator& communicator, const Benchm
   const int ranks = communicator.size();
   require_slices(communicator, spec);
   scaling.steps = measure_local_steps(communicator, spec);
-  scaling.exchanges = measure_exchanges(communicator, spec);
+  measure_exchanges(scaling, communicator, spec);
   scaling.model = model_of(scaling.exchanges, given);
 
   const std::int64_t row = nn::ParameterTable(spec.shape).size();

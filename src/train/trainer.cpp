@@ -134,7 +134,9 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
       m_model(shape_of(config, m_training), m_pass_slices * m_slice_size, m_slice_size,
               nn::Model<float, Device>::Mode::training, config.precision_wanted()),
       m_optimiser(m_model.table(), config.optimiser),
-      m_reducer(communicator, m_slices, m_model.table().size() + 2 * m_model.shape().n_groups() + Record::n_flags),
+      m_exchange(parallel::choose_transport<Device>(communicator, parallel::backend_of(config.backend))),
+      m_reducer(communicator, m_exchange.transport, m_slices,
+                m_model.table().size() + 2 * m_model.shape().n_groups() + Record::n_flags),
       m_predictor(m_model.shape(), m_validation, m_validation_data, m_model.capacity()),
       m_losses_at(m_model.table().size()),
       m_row_length(m_losses_at + 2 * m_model.shape().n_groups() + Record::n_flags) {
@@ -155,10 +157,7 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
   m_arena = Arena<Device>("cheri::train::Trainer", measure.bytes());
   lay_out(m_arena);
   m_batch = m_training_data.make_batch(m_model.capacity());
-  const auto groups = static_cast<std::size_t>(m_model.shape().n_groups());
   m_flags_host = HostView<float*>("cheri::train::flags", Record::n_flags);
-  m_counts_host = HostView<double**>("cheri::train::counts", m_counts_NG.extent(0), groups);
-  m_mean_counts_host = HostView<double*>("cheri::train::mean_counts", groups);
   load_state(from);
 }
 
@@ -169,11 +168,11 @@ void Trainer::lay_out(Arena<Device>& arena) {
   m_parameters.lay_out(arena, m_model.table().size());
   m_best_parameters.lay_out(arena, m_communicator->root() ? m_model.table().size() : 0);
   m_rows_SQ = arena.take<View<float**, Device>>("gradient_rows", static_cast<std::size_t>(m_local_slices), row);
-  m_total_Q = arena.take<View<float*, Device>>("gradient", row);
+  m_total_Q = arena.take<View<float*, Device>>("gradient", static_cast<std::size_t>(m_reducer.total_length()));
   m_flags = arena.take<View<float*, Device>>("flags", std::size_t{Record::n_flags});
   m_plan.lay_out(arena, m_steps_per_epoch, m_local_slices * m_slice_size);
   m_record.lay_out(arena, shape.n_groups());
-  m_counts_NG = arena.take<View<double**, Device>>("counts", static_cast<std::size_t>(m_local_slices * m_slice_size),
+  m_counts_NG = arena.take<View<double**, Device>>("counts", static_cast<std::size_t>(m_slices * m_slice_size),
                                                    static_cast<std::size_t>(shape.n_groups()));
   m_output.logits_NTW = arena.take<View<float***, Device>>("logits", capacity, static_cast<std::size_t>(shape.n_tracks()),
                                                            static_cast<std::size_t>(shape.out_window));
@@ -203,7 +202,7 @@ void Trainer::load_state(const std::optional<Checkpoint>& from) {
 
 // ---- a step ------------------------------------------------------------------------------------------------------------
 
-/// Everything that a step does, in order; nothing in it waits for the device (but for the exchange between ranks).
+/// Everything that a step does, in order; nothing in it waits for the device (but for an exchange between ranks by MPI).
 void Trainer::step() {
   m_plan.next(m_exec);
   m_model.load(m_exec, m_parameters.values);
@@ -223,9 +222,10 @@ void Trainer::step() {
 double Trainer::take_steps(std::int64_t n) {
   raise_flags(n);
   for (std::int64_t i = 0; i < n; ++i) {
-    if (m_communicator->size() > 1) step();
-    else m_graph.run(m_exec, [this] { step(); });
+    if (m_reducer.only_enqueues()) m_graph.run(m_exec, [this] { step(); });
+    else step();
   }
+  m_reducer.wait(m_exec);
   const StepsTaken taken = m_record.look(m_exec, m_state.epoch_losses);
   m_state.step += taken.steps;
   m_state.epoch_step += taken.steps;
@@ -243,26 +243,16 @@ nn::LossMixture Trainer::mixture() const { return {m_config.loss_weights, !m_sta
 /// order.
 void Trainer::average_counts() {
   if (!m_config.loss_weights) return;
-  const int capacity = m_model.capacity();
+  const int capacity = m_model.capacity(), mine = m_reducer.first_slice() * m_slice_size;
   for (int pass = 0; pass < m_local_slices / m_pass_slices; ++pass) {
     gather_pass(pass);
     nn::group_counts<float, Device>(m_exec, m_loss, m_batch.signal_NTW, m_model.shape().signal_groups);
-    const auto rows = Kokkos::subview(m_counts_NG, std::make_pair(pass * capacity, (pass + 1) * capacity), Kokkos::ALL);
-    Kokkos::deep_copy(m_exec, rows, m_loss.counts_NG);
+    const int first = mine + pass * capacity;
+    Kokkos::deep_copy(m_exec, Kokkos::subview(m_counts_NG, std::make_pair(first, first + capacity), Kokkos::ALL),
+                      m_loss.counts_NG);
   }
-  if (m_communicator->size() > 1) return average_counts_of_ranks();
+  m_reducer.gather(m_exec, m_counts_NG);
   mean_in_order(m_exec, m_mean_counts_G, m_counts_NG, m_config.batch_size);
-}
-
-void Trainer::average_counts_of_ranks() {
-  const std::size_t groups = m_mean_counts_G.extent(0);
-  Kokkos::deep_copy(m_exec, m_counts_host, m_counts_NG);
-  m_exec.fence("cheri::train::average_counts_of_ranks");
-  const std::vector<double> all =
-      m_communicator->gather_all(std::vector<double>(m_counts_host.data(), m_counts_host.data() + m_counts_host.size()));
-  Kokkos::deep_copy(m_mean_counts_host, 0.0);
-  for (std::size_t i = 0; i < all.size(); ++i) m_mean_counts_host(i % groups) += all[i] / m_config.batch_size;
-  Kokkos::deep_copy(m_exec, m_mean_counts_G, m_mean_counts_host);
 }
 
 void Trainer::gather_pass(int pass) {

@@ -40,6 +40,8 @@ class DeckTest(CheriTest):
         self.refuses("data.summits=1", saying=["data.summits is 1", "must be true or false"])
         self.refuses("optimiser.adam_lr=-1", saying=["optimiser.adam_lr is -1", "must be a number from 0 to"])
         self.refuses("training.loss_weights=[1]", saying=["training.loss_weights is [1]", "[profile, count] or []"])
+        self.refuses("parallel.backend=gpu", saying=["parallel.backend is \"gpu\"", "auto, nccl, mpi-device or mpi-host"])
+        self.refuses("parallel.timeout_seconds=-1", saying=["parallel.timeout_seconds is -1", "must be a number from 0 to"])
         self.refuses("training.batch_size", saying=["\"training.batch_size\" must be key=value"])
 
     def test_values_that_do_not_fit_each_other(self):

@@ -20,6 +20,11 @@ class TrainingTest(CheriTest):
     def test_given_loss_weights(self):
         self.assertEqual(len(self.digests("given", "training.loss_weights=[1, 10]")), 1)
 
+    def test_the_backend_that_is_taken_is_said(self):
+        done = self.cheri("train", "deck.toml", "directory=said", "parallel.backend=mpi-host", ranks=2)
+        self.assertIn(" gradients travel by mpi-host\n", done.err)
+        self.assertEqual(self.digest("said/final.h5"), self.train("alone"))
+
     def test_a_seed_is_not_like_another(self):
         # What makes the other tests worth something.
         self.assertNotEqual(self.train("seed-3"), self.train("seed-4", "seed=4"))

@@ -1,89 +1,21 @@
 #include "cheri/parallel/reducer.hpp"
+#include "reduction.hpp"
 #include "support/spaces.hpp"
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <cstring>
 #include <string>
 #include <vector>
 
 namespace cheri::parallel {
 namespace {
 
-/// Element q of slice s: signs and magnitudes vary, so that another order of addition gives other bits.
-float element(int s, std::int64_t q, int salt) {
-  std::uint64_t x = static_cast<std::uint64_t>(s) * 0x9E3779B97F4A7C15u +
-                    static_cast<std::uint64_t>(q + 1) * 0xBF58476D1CE4E5B9u + static_cast<std::uint64_t>(salt);
-  x = (x ^ (x >> 30)) * 0x94D049BB133111EBu;
-  x ^= x >> 31;
-  const float mantissa = static_cast<float>(x >> 40) / 16777216.0f - 0.5f;
-  return std::ldexp(mantissa, static_cast<int>(x % 16) - 8);
-}
-
-/// The definition of the reducer's order.
-float tree_sum(int begin, int end, std::int64_t q, int salt) {
-  if (end - begin == 1) return element(begin, q, salt);
-  const int middle = begin + (end - begin + 1) / 2;
-  return tree_sum(begin, middle, q, salt) + tree_sum(middle, end, q, salt);
-}
-
-float sequential_sum(int n_slices, std::int64_t q, int salt) {
-  float sum = element(0, q, salt);
-  for (int s = 1; s < n_slices; ++s) sum += element(s, q, salt);
-  return sum;
-}
-
-template <class Sum>
-std::vector<float> expected(std::int64_t n, const Sum& sum) {
-  std::vector<float> values;
-  for (std::int64_t q = 0; q < n; ++q) values.push_back(sum(q));
-  return values;
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
-/// A reducer with its buffers, filled for this rank.
-template <class Exec>
-class Reduction {
- public:
-  Reduction(const Communicator& world, int n_slices, std::int64_t n)
-      : m_reducer(world, n_slices, n),
-        m_rows("rows", static_cast<std::size_t>(m_reducer.local_slices()), static_cast<std::size_t>(n)),
-        m_total("total", static_cast<std::size_t>(n)) {}
-
-  void fill(int salt) {
-    const auto rows = Kokkos::create_mirror_view(m_rows);
-    for (std::size_t s = 0; s < rows.extent(0); ++s) {
-      for (std::size_t q = 0; q < rows.extent(1); ++q) {
-        rows(s, q) = element(m_reducer.first_slice() + static_cast<int>(s), static_cast<std::int64_t>(q), salt);
-      }
-    }
-    Kokkos::deep_copy(m_rows, rows);
-  }
-
-  void sum() { m_reducer.sum(m_exec, m_total, m_rows); }
-
-  std::vector<float> total() const {
-    std::vector<float> values(m_total.extent(0));
-    Kokkos::deep_copy(HostView<float*>(values.data(), values.size()), m_total);
-    return values;
-  }
-
-  std::vector<float> sum_of(int salt) {
-    fill(salt);
-    sum();
-    return total();
-  }
-
- private:
-  Exec m_exec;
-  Reducer<Exec> m_reducer;
-  View<float**, Exec> m_rows;
-  View<float*, Exec> m_total;
-};
+using testing::expected;
+using testing::Reduction;
+using testing::same_bits;
+using testing::sequential_sum;
+using testing::some_transport;
+using testing::tree_sum;
 
 template <class Exec>
 class ReducerTest : public ::testing::Test {};
@@ -120,9 +52,20 @@ TYPED_TEST(ReducerTest, ServesManySteps) {
   }
 }
 
+// More numbers than a row of gradients has, too.
+TYPED_TEST(ReducerTest, GathersWhatRanksHaveWritten) {
+  const Communicator world = Communicator::world();
+  for (const std::int64_t n : {5, 1000}) {
+    Reduction<TypeParam> reduction(world, 12, n);
+    std::vector<double> all;
+    for (int i = 0; i < 36; ++i) all.push_back(0.1 * i);
+    EXPECT_EQ(reduction.gathered(12), all);
+  }
+}
+
 TYPED_TEST(ReducerTest, SharesTheSlicesInRankOrder) {
   const Communicator world = Communicator::world();
-  const Reducer<TypeParam> reducer(world, 4 * world.size(), 10);
+  const Reducer<TypeParam> reducer(world, some_transport<TypeParam>(world), 4 * world.size(), 10);
   EXPECT_EQ(reducer.local_slices(), 4);
   EXPECT_EQ(reducer.first_slice(), 4 * world.rank());
 }
@@ -148,7 +91,7 @@ TYPED_TEST(ReducerTest, RefusesRanksThatDoNotDivideTheSlices) {
   const Communicator world = Communicator::world();
   if (world.size() == 1) GTEST_SKIP() << "one rank divides everything";
   try {
-    Reducer<TypeParam>(world, world.size() + 1, 10);
+    Reducer<TypeParam>(world, some_transport<TypeParam>(world), world.size() + 1, 10);
     FAIL() << "accepted";
   } catch (const InputError& error) {
     EXPECT_NE(std::string(error.what()).find("gradient_slices = " + std::to_string(world.size() + 1)), std::string::npos);
@@ -158,18 +101,20 @@ TYPED_TEST(ReducerTest, RefusesRanksThatDoNotDivideTheSlices) {
 
 TYPED_TEST(ReducerTest, RefusesImpossibleSizes) {
   const Communicator world = Communicator::world();
-  EXPECT_THROW(Reducer<TypeParam>(world, 0, 10), InputError);
-  EXPECT_THROW(Reducer<TypeParam>(world, 12, 0), InputError);
-  EXPECT_THROW(Reducer<TypeParam>(world, 12, std::int64_t{1} << 31), InputError);
+  const auto transport = some_transport<TypeParam>(world);
+  EXPECT_THROW(Reducer<TypeParam>(world, transport, 0, 10), InputError);
+  EXPECT_THROW(Reducer<TypeParam>(world, transport, 12, 0), InputError);
+  EXPECT_THROW(Reducer<TypeParam>(world, transport, 12, std::int64_t{1} << 31), InputError);
 }
 
 TYPED_TEST(ReducerTest, RefusesBuffersOfOtherExtents) {
   const Communicator world = Communicator::world();
-  Reducer<TypeParam> reducer(world, 12, 10);
+  Reducer<TypeParam> reducer(world, some_transport<TypeParam>(world), 12, 10);
+  const auto length = static_cast<std::size_t>(reducer.total_length());
   const auto local = static_cast<std::size_t>(reducer.local_slices());
   const TypeParam exec;
-  const View<float*, TypeParam> total("total", 10);
-  const View<float*, TypeParam> short_total("total", 9);
+  const View<float*, TypeParam> total("total", length);
+  const View<float*, TypeParam> short_total("total", length - 1);
   const View<float**, TypeParam> rows("rows", local, 10);
   const View<float**, TypeParam> more_rows("rows", local + 1, 10);
   const View<float**, TypeParam> short_rows("rows", local, 9);

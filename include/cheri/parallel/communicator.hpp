@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,13 +34,21 @@ class MpiSession {
 /// to the message that the caller has printed.
 [[noreturn]] void abort_all(int status);
 
-/// A duplicate of MPI_COMM_WORLD (or MPI_COMM_SELF) whose errors come back as codes. Every call is collective.
+class Patience;
+
+/// Whether a wait for other ranks ends with an error when they do not come.
+enum class Limit { timeout, none };
+
+/// A duplicate of MPI_COMM_WORLD (or MPI_COMM_SELF) whose errors come back as codes. Every call is collective. Each wait for
+/// other ranks takes at most the timeout: then Error is thrown, naming the ranks that are missed and in what they are.
 class Communicator {
  public:
-  static Communicator world();
+  /// A timeout of 0 is none.
+  static Communicator world(double timeout_seconds = 0);
   /// This rank as the only one.
   static Communicator alone();
-  /// The group of this rank, where groups are n_ranks consecutive ranks each (the last one may be smaller). Collective.
+  /// The group of this rank, where groups are n_ranks consecutive ranks each (the last one may be smaller), without a timeout.
+  /// Collective.
   [[nodiscard]] Communicator group_of(int n_ranks) const;
   ~Communicator();
   Communicator(Communicator&&) noexcept;
@@ -49,7 +59,8 @@ class Communicator {
   [[nodiscard]] bool root() const { return m_rank == 0; }
   [[nodiscard]] MPI_Comm handle() const { return m_comm; }
 
-  void barrier() const;
+  /// Without a limit where a rank may have much to do before it comes.
+  void barrier(Limit limit = Limit::timeout) const;
   /// Rank 0's bytes to all; any length.
   void broadcast(std::vector<std::byte>& bytes) const;
   void broadcast(std::string& text) const;
@@ -64,16 +75,27 @@ class Communicator {
   /// and shows the first line that differs on both.
   void require_equal(const std::string& what, const std::string& value) const;
 
+  /// Calls `done` until it is true; it must drive what it asks for, as MPI_Test does. Calls in a row for a moment, then
+  /// sleeps in between. `what` is a literal, told to all ranks in the end: "the exchange of gradients". Ranks must wait
+  /// alike.
+  void wait_until(const std::function<bool()>& done, const char* what, Limit limit = Limit::timeout) const;
+  /// For all requests.
+  void wait(std::vector<MPI_Request>& requests, const char* what) const;
+
  private:
-  static Communicator duplicate(MPI_Comm of);
-  Communicator() = default;
+  static Communicator duplicate(MPI_Comm of, double timeout_seconds);
+  Communicator();
   void release() noexcept;
+  void wait(MPI_Request& request, const char* what, Limit limit = Limit::timeout) const;
+  template <class T>
+  [[nodiscard]] std::vector<T> gather_all_values(const std::vector<T>& mine, MPI_Datatype type) const;
   void broadcast_bytes(std::byte* bytes, std::size_t size, int from) const;
   [[nodiscard]] std::string text_of_rank(const std::string& text, int from) const;
 
   MPI_Comm m_comm = MPI_COMM_NULL;
   int m_rank = 0;
   int m_size = 1;
+  std::unique_ptr<Patience> m_patience;   ///< nullptr: this rank is alone
 };
 
 /// The contiguous part [begin, end) of n items that a rank owns; parts differ by at most one item, earlier ones are longer.

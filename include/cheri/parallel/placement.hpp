@@ -3,7 +3,10 @@
 
 #include "cheri/parallel/communicator.hpp"
 
+#include <cstddef>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cheri::parallel {
@@ -33,7 +36,10 @@ std::vector<Placement> placements(const Communicator& communicator);
 /// A line a rank: rank, node, GPU, cores, threads, in columns.
 std::string placement_table(const std::vector<Placement>& ranks);
 
-/// Throws InputError naming two ranks that have the same GPU of the same node.
+/// The first two ranks that have the same GPU of the same node.
+std::optional<std::pair<std::size_t, std::size_t>> first_shared_gpu(const std::vector<Placement>& ranks);
+
+/// Throws InputError naming two ranks that have the same GPU.
 void require_own_gpus(const std::vector<Placement>& ranks);
 
 /// "0-7,16" of {0, ..., 7, 16}, which ascend.

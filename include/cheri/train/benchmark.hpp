@@ -13,6 +13,7 @@ namespace cheri::train {
 struct BenchmarkSpec {
   nn::ModelShape shape;
   std::string precision = "auto";   ///< as in a deck
+  std::string backend = "auto";     ///< parallel.backend of a deck
   int batch_size = 64;
   int gradient_slices = 8;
   double seconds = 2;   ///< spent on each measurement, at least; the median of its repetitions is reported
@@ -34,6 +35,7 @@ struct StepProfile {
   };
   std::vector<Kernel> kernels;   ///< and copies, the longest first
   double outside_kernels = 0;    ///< share of the step's time in which none of them ran
+  std::string exchange;          ///< Trainer::exchange
 };
 
 /// Random examples as a trainer reads them: n_peaks, and a quarter as many negatives. Uniform bases, counts 0 to 2.

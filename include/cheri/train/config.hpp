@@ -75,6 +75,9 @@ struct TrainConfig {
   double log_seconds = 10;   ///< between progress lines in a batch log
   bool share_gpus = false;   ///< whether ranks may have the same GPU
 
+  std::string backend = "auto";   ///< of the exchange between ranks: auto, nccl, mpi-device or mpi-host
+  double timeout_seconds = 600;   ///< of a rank that waits for others; 0: none
+
   /// Throws InputError, naming the key, for impossible values: overlapping chromosome splits, sizes below 1, slices that
   /// do not divide the batch.
   void check() const;

@@ -54,6 +54,7 @@ struct ScaledStep {
 
 struct Scaling {
   std::vector<LocalStep> steps;
+  std::string transport;   ///< of the exchanges, and which others would not do; empty for a lone rank
   std::vector<Exchange> exchanges;
   ExchangeModel model;
   std::vector<ScaledStep> strong;   ///< the spec's batch, shared by as many ranks as its slices allow

@@ -6,6 +6,7 @@
 #include "cheri/data/dataset.hpp"
 #include "cheri/nn/loss.hpp"
 #include "cheri/nn/model.hpp"
+#include "cheri/parallel/backend.hpp"
 #include "cheri/parallel/communicator.hpp"
 #include "cheri/parallel/reducer.hpp"
 #include "cheri/parallel/signals.hpp"
@@ -60,6 +61,8 @@ class Trainer {
 
   [[nodiscard]] const nn::ModelShape& shape() const { return m_model.shape(); }
   [[nodiscard]] nn::Precision precision() const { return m_model.precision(); }   ///< in which it computes
+  /// How gradients travel between ranks, and how not and why; empty for a lone rank.
+  [[nodiscard]] std::string exchange() const { return m_exchange.text(); }
   [[nodiscard]] std::int64_t steps_per_epoch() const { return m_steps_per_epoch; }
   [[nodiscard]] std::int64_t total_steps() const { return m_steps_per_epoch * m_epochs; }
   [[nodiscard]] std::size_t bytes() const;   ///< of device memory taken by this rank
@@ -78,7 +81,6 @@ class Trainer {
   // A step and its lines.
   void step();
   void average_counts();
-  void average_counts_of_ranks();
   void gather_pass(int pass);
   void forward_pass();
   void backward_pass(int pass);
@@ -113,6 +115,7 @@ class Trainer {
 
   nn::Model<float, Device> m_model;
   Optimiser<Device> m_optimiser;
+  parallel::Choice<Device> m_exchange;
   parallel::Reducer<Device> m_reducer;
   Predictor m_predictor;
 
@@ -131,10 +134,8 @@ class Trainer {
   data::Batch<Device> m_batch;   ///< of one pass
   nn::ModelOutput<float, Device> m_output;
   nn::LossBuffers<float, Device> m_loss;
-  View<double**, Device> m_counts_NG;   ///< of this rank's part of the batch
+  View<double**, Device> m_counts_NG;   ///< of the global batch
   View<double*, Device> m_mean_counts_G;
-  HostView<double**> m_counts_host;
-  HostView<double*> m_mean_counts_host;
 
   TrainState m_state;                  ///< scalars and log; the buffers are filled by state()
   std::optional<TrainState> m_best;    ///< of rank 0: the best epoch since the last checkpoint

@@ -13,6 +13,7 @@ class Cheri(CMakePackage):
 
     variant("openmp", default=True, description="Threads on the cores; without, one core a rank")
     variant("cuda", default=False, description="NVIDIA Hopper GPUs (sm_90)")
+    variant("nccl", default=True, when="+cuda", description="Exchange gradients between GPUs by NCCL")
     variant("tests", default=False, description="Build the tests, which `spack install --test=root` runs")
 
     generator("ninja")  # which the tests call by name
@@ -26,6 +27,7 @@ class Cheri(CMakePackage):
     with when("+cuda"):
         depends_on("kokkos +cuda +cuda_lambda +wrapper cuda_arch=90")
         depends_on("cuda@12:")  # the first with C++20 and sm_90a
+    depends_on("nccl@2.18: +cuda cuda_arch=90", when="+nccl")
     depends_on("mpi@3:")
     depends_on("hdf5@1.10:")  # with or without MPI: its serial interface is used
     depends_on("libbigwig +curl")  # it names zlib among its own needs only by way of curl
@@ -47,6 +49,7 @@ class Cheri(CMakePackage):
     def cmake_args(self):
         args = [
             self.define_from_variant("CHERI_TESTS", "tests"),
+            self.define("CHERI_NCCL", self.spec.satisfies("+nccl")),
             self.define("CCACHE", False),  # Spack has its own switch for it
         ]
         if self.spec.satisfies("+cuda"):

@@ -1,0 +1,51 @@
+// How chunks of gradients travel between ranks.
+#pragma once
+
+#include "cheri/base/types.hpp"
+#include "cheri/parallel/communicator.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cheri::parallel {
+
+/// Moves what a Reducer sums: A nodes of its tree, each a row of P floats on the rank that owns it, M of them on this rank.
+/// A row is R chunks of B = P / R floats, one for each of the R ranks. Calls are collective.
+template <class Exec>
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  /// As a deck names it: "nccl", "mpi-device", "mpi-host".
+  [[nodiscard]] virtual std::string name() const = 0;
+
+  /// Takes the memory for rows and chunks of these extents, so that nothing is taken later.
+  virtual void reserve(const View<const float**, Exec>& nodes_MP, const View<const float**, Exec>& received_AB) = 0;
+
+  /// received_AB(a, :) = this rank's chunk of node a. Node a is on rank owners_A[a], whose nodes are the rows of its
+  /// nodes_MP, in the order of a.
+  virtual void exchange(const Exec& exec, const std::vector<int>& owners_A, const View<const float**, Exec>& nodes_MP,
+                        const View<float**, Exec>& received_AB) = 0;
+
+  /// Every rank's chunk of total_P into its place, bit by bit; this rank's own is there already. Other lengths than that of
+  /// the rows may take memory the first time.
+  virtual void gather(const Exec& exec, const View<float*, Exec>& total_P) = 0;
+
+  /// Whether both only enqueue work on exec, so that a Graph can hold them (base/graph.hpp).
+  [[nodiscard]] virtual bool only_enqueues() const { return false; }
+
+  /// Where exec itself waits for other ranks: waits for exec, no longer than the communicator's timeout (then throws Error).
+  virtual void wait(const Exec& exec) { static_cast<void>(exec); }
+};
+
+/// MPI is given the views' own pointers: on a GPU that takes an MPI which knows device memory. Keeps a reference to the
+/// communicator.
+template <class Exec>
+std::shared_ptr<Transport<Exec>> direct_transport(const Communicator& communicator);
+
+/// Through pinned host memory; where memory is the host's already, directly.
+template <class Exec>
+std::shared_ptr<Transport<Exec>> staged_transport(const Communicator& communicator);
+
+}   // namespace cheri::parallel

@@ -1,0 +1,176 @@
+#include "cheri/parallel/backend.hpp"
+
+#include "cheri/base/check.hpp"
+#include "cheri/parallel/placement.hpp"
+#include "cheri/parallel/reducer.hpp"
+#include "nccl.hpp"
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <type_traits>
+
+#if defined(OPEN_MPI) && __has_include(<mpi-ext.h>)
+#include <mpi-ext.h>
+#endif
+
+namespace cheri::parallel {
+
+namespace {
+
+/// Why device pointers must not be handed to this MPI unasked: one that does not know them may crash. Empty: they may.
+std::string obstacle_of_mpi() {
+#if defined(MPIX_CUDA_AWARE_SUPPORT)
+  if (MPIX_Query_cuda_support() == 1) return "";
+  return "this MPI is not GPU-aware: MPIX_Query_cuda_support() says no";
+#else
+  const char* cray = std::getenv("MPICH_GPU_SUPPORT_ENABLED");
+  if (cray != nullptr && std::strcmp(cray, "1") == 0) return "";
+  return "this MPI is not GPU-aware, or does not say so; for Cray MPICH set MPICH_GPU_SUPPORT_ENABLED=1";
+#endif
+}
+
+/// NCCL wants a GPU for each rank. Collective.
+std::string obstacle_of_nccl(const Communicator& communicator) {
+  if (!nccl_absence().empty()) return nccl_absence();
+  const auto shared = first_shared_gpu(placements(communicator));
+  if (!shared) return "";
+  return "ranks " + std::to_string(shared->first) + " and " + std::to_string(shared->second) + " have the same GPU";
+}
+
+// ---- the test ----------------------------------------------------------------------------------------------------------
+
+constexpr int rows_of_rank = 3;            ///< so that the tree's nodes are not the ranks
+constexpr std::int64_t columns = 40'001;   ///< no multiple of the ranks, and more than MPI sends in one piece
+
+/// Element q of row s: signs and magnitudes vary, so that another order of addition has other bits.
+float element(int s, std::int64_t q, int salt) {
+  std::uint64_t x = static_cast<std::uint64_t>(s) * 0x9E3779B97F4A7C15u +
+                    static_cast<std::uint64_t>(q) * 0xBF58476D1CE4E5B9u +
+                    static_cast<std::uint64_t>(salt) * 0x94D049BB133111EBu;
+  x = (x ^ (x >> 31)) * 0xD6E8FEB86659FD93u;
+  return std::ldexp(static_cast<float>(x >> 40) - 8388608.0f, static_cast<int>(x % 16));
+}
+
+float tree_sum(int begin, int end, std::int64_t q, int salt) {
+  if (end - begin == 1) return element(begin, q, salt);
+  const int middle = begin + (end - begin + 1) / 2;
+  return tree_sum(begin, middle, q, salt) + tree_sum(middle, end, q, salt);
+}
+
+/// What is wrong with the sums by a transport on this rank; empty: nothing.
+template <class Exec>
+std::string fault_of(const Communicator& communicator, const std::shared_ptr<Transport<Exec>>& transport) {
+  const Exec exec;
+  const int n_rows = rows_of_rank * communicator.size();
+  Reducer<Exec> reducer(communicator, transport, n_rows, columns);
+  const View<float**, Exec> rows_SQ("cheri::parallel::fault_of", rows_of_rank, columns);
+  const View<float*, Exec> total_P("cheri::parallel::fault_of", static_cast<std::size_t>(reducer.total_length()));
+  const auto rows = Kokkos::create_mirror_view(rows_SQ);
+  const auto total = Kokkos::create_mirror_view(total_P);
+  for (const int salt : {1, 2}) {
+    for (int s = 0; s < rows_of_rank; ++s) {
+      for (std::int64_t q = 0; q < columns; ++q) rows(s, q) = element(reducer.first_slice() + s, q, salt);
+    }
+    Kokkos::deep_copy(exec, rows_SQ, rows);
+    reducer.sum(exec, total_P, rows_SQ);
+    reducer.wait(exec);
+    Kokkos::deep_copy(exec, total, total_P);
+    exec.fence("cheri::parallel::fault_of");
+    for (std::int64_t q = 0; q < columns; ++q) {
+      const float right = tree_sum(0, n_rows, q, salt);
+      if (std::bit_cast<std::uint32_t>(total(q)) == std::bit_cast<std::uint32_t>(right)) continue;
+      return "its sum has " + std::to_string(total(q)) + " where " + std::to_string(right) + " is right";
+    }
+  }
+  return "";
+}
+
+/// The transport, if it sums right on every rank; else why not.
+template <class Exec>
+std::shared_ptr<Transport<Exec>> tested(const Communicator& communicator, const Candidate<Exec>& candidate,
+                                        std::string& fault) {
+  std::shared_ptr<Transport<Exec>> transport;
+  std::string mine;
+  try {
+    transport = candidate.make();
+    mine = fault_of(communicator, transport);
+  } catch (const Error& error) {
+    mine = error.what();
+  }
+  const std::vector<std::string> of_ranks = communicator.gather_all(mine);
+  for (std::size_t rank = 0; rank < of_ranks.size(); ++rank) {
+    if (of_ranks[rank].empty()) continue;
+    fault = "on rank " + std::to_string(rank) + ": " + of_ranks[rank];
+    return nullptr;
+  }
+  return transport;
+}
+
+}   // namespace
+
+Backend backend_of(const std::string& name) {
+  if (name == "auto") return Backend::automatic;
+  if (name == "nccl") return Backend::nccl;
+  if (name == "mpi-device") return Backend::mpi_device;
+  CHERI_REQUIRE_INPUT(name == "mpi-host",
+                      "parallel.backend is \"" << name << "\", and must be auto, nccl, mpi-device or mpi-host");
+  return Backend::mpi_host;
+}
+
+template <class Exec>
+std::vector<Candidate<Exec>> candidates(const Communicator& communicator, Backend wanted) {
+  std::vector<Candidate<Exec>> all;
+  const auto wants = [&](Backend backend) { return wanted == backend || wanted == Backend::automatic; };
+  if constexpr (!std::is_same_v<Exec, Host>) {
+    if (wants(Backend::nccl)) {
+      all.push_back({"nccl", obstacle_of_nccl(communicator), [&communicator] { return nccl_transport(communicator); }});
+    }
+    if (wants(Backend::mpi_device)) {
+      all.push_back({"mpi-device", wanted == Backend::automatic ? obstacle_of_mpi() : "",
+                     [&communicator] { return direct_transport<Exec>(communicator); }});
+    }
+  } else {
+    // The host's memory is MPI's: there is one way.
+    if (wanted == Backend::nccl) all.push_back({"nccl", "it exchanges what GPUs hold, and this is computed on cores", {}});
+    if (wanted == Backend::mpi_device) return candidates<Exec>(communicator, Backend::mpi_host);
+  }
+  if (wants(Backend::mpi_host)) {
+    all.push_back({"mpi-host", "", [&communicator] { return staged_transport<Exec>(communicator); }});
+  }
+  return all;
+}
+
+template <class Exec>
+Choice<Exec> choose_transport(const Communicator& communicator, const std::vector<Candidate<Exec>>& candidates) {
+  Choice<Exec> choice;
+  for (const Candidate<Exec>& candidate : candidates) {
+    std::string fault = candidate.obstacle;
+    if (fault.empty()) choice.transport = tested(communicator, candidate, fault);
+    if (choice.transport) return choice;
+    choice.refused.push_back(candidate.name + " (" + fault + ")");
+  }
+  std::string reasons;
+  for (const std::string& reason : choice.refused) reasons += (reasons.empty() ? "" : ", ") + reason;
+  throw InputError("no backend sums gradients over ranks here: " + reasons +
+                   "; parallel.backend = \"auto\" takes what works");
+}
+
+template <class Exec>
+std::string Choice<Exec>::text() const {
+  if (!transport) return "";
+  std::string text = transport->name();
+  for (const std::string& reason : refused) text += ", not " + reason;
+  return text;
+}
+
+#define CHERI_INSTANTIATE(Exec)                                                                           \
+  template std::vector<Candidate<Exec>> candidates<Exec>(const Communicator&, Backend);                   \
+  template Choice<Exec> choose_transport<Exec>(const Communicator&, const std::vector<Candidate<Exec>>&); \
+  template struct Choice<Exec>;
+CHERI_FOR_EACH_SPACE(CHERI_INSTANTIATE)
+#undef CHERI_INSTANTIATE
+
+}   // namespace cheri::parallel

@@ -1,0 +1,142 @@
+#include "cheri/parallel/transport.hpp"
+
+#include <type_traits>
+#include <utility>
+
+namespace cheri::parallel {
+
+namespace {
+
+template <class Exec>
+class DirectTransport final : public Transport<Exec> {
+ public:
+  explicit DirectTransport(const Communicator& communicator) : m_communicator(&communicator) {}
+
+  [[nodiscard]] std::string name() const override { return std::is_same_v<Exec, Host> ? "mpi-host" : "mpi-device"; }
+
+  void reserve(const View<const float**, Exec>& nodes_MP, const View<const float**, Exec>& received_AB) override {
+    m_requests.reserve(received_AB.extent(0) + nodes_MP.extent(0) * static_cast<std::size_t>(m_communicator->size()));
+  }
+
+  void exchange(const Exec& exec, const std::vector<int>& owners_A, const View<const float**, Exec>& nodes_MP,
+                const View<float**, Exec>& received_AB) override {
+    exec.fence("cheri::parallel::DirectTransport: nodes");
+    const int rank = m_communicator->rank(), size = m_communicator->size();
+    const std::int64_t chunk = static_cast<std::int64_t>(received_AB.extent(1));
+    m_requests.clear();
+    for (std::size_t a = 0; a < owners_A.size(); ++a) {
+      receive(received_AB.data() + static_cast<std::int64_t>(a) * chunk, chunk, owners_A[a], static_cast<int>(a));
+    }
+    const float* node = nodes_MP.data();
+    for (std::size_t a = 0; a < owners_A.size(); ++a) {
+      if (owners_A[a] != rank) continue;
+      // Each rank begins with the next one, so that not all send to the same.
+      for (int i = 1; i <= size; ++i) {
+        const int to = (rank + i) % size;
+        send(node + to * chunk, chunk, to, static_cast<int>(a));
+      }
+      node += size * chunk;
+    }
+    m_communicator->wait(m_requests, "the exchange of gradients");
+  }
+
+  void gather(const Exec& exec, const View<float*, Exec>& total_P) override {
+    exec.fence("cheri::parallel::DirectTransport: chunk");
+    const int rank = m_communicator->rank(), size = m_communicator->size();
+    const std::int64_t chunk = static_cast<std::int64_t>(total_P.extent(0)) / size;
+    m_requests.clear();
+    for (int i = 1; i < size; ++i) {
+      const int from = (rank + size - i) % size;
+      receive(total_P.data() + from * chunk, chunk, from, 0);
+    }
+    for (int i = 1; i < size; ++i) send(total_P.data() + rank * chunk, chunk, (rank + i) % size, 0);
+    m_communicator->wait(m_requests, "the gathering of gradients");
+  }
+
+ private:
+  void receive(float* to, std::int64_t n, int from, int tag) {
+    CHERI_MPI_CHECK(MPI_Irecv(to, static_cast<int>(n), MPI_FLOAT, from, tag, m_communicator->handle(),
+                              &m_requests.emplace_back(MPI_REQUEST_NULL)));
+  }
+  void send(const float* from, std::int64_t n, int to, int tag) {
+    CHERI_MPI_CHECK(MPI_Isend(from, static_cast<int>(n), MPI_FLOAT, to, tag, m_communicator->handle(),
+                              &m_requests.emplace_back(MPI_REQUEST_NULL)));
+  }
+
+  const Communicator* m_communicator;
+  std::vector<MPI_Request> m_requests;
+};
+
+/// Copies on exec around the exchange of the host.
+template <class Exec>
+class StagedTransport final : public Transport<Exec> {
+ public:
+  explicit StagedTransport(const Communicator& communicator) : m_communicator(&communicator), m_host(communicator) {}
+
+  [[nodiscard]] std::string name() const override { return "mpi-host"; }
+
+  void reserve(const View<const float**, Exec>& nodes_MP, const View<const float**, Exec>& received_AB) override {
+    grow(m_nodes, nodes_MP.size());
+    grow(m_received, received_AB.size());
+    grow(m_total, nodes_MP.extent(1));
+    m_host.reserve(HostView<const float**>(m_nodes.data(), nodes_MP.extent(0), nodes_MP.extent(1)),
+                   HostView<const float**>(m_received.data(), received_AB.extent(0), received_AB.extent(1)));
+  }
+
+  void exchange(const Exec& exec, const std::vector<int>& owners_A, const View<const float**, Exec>& nodes_MP,
+                const View<float**, Exec>& received_AB) override {
+    const Pinned<float**> nodes(m_nodes.data(), nodes_MP.extent(0), nodes_MP.extent(1));
+    const Pinned<float**> received(m_received.data(), received_AB.extent(0), received_AB.extent(1));
+    Kokkos::deep_copy(exec, nodes, nodes_MP);
+    exec.fence("cheri::parallel::StagedTransport: nodes");
+    m_host.exchange(Host(), owners_A, HostView<const float**>(nodes.data(), nodes.extent(0), nodes.extent(1)),
+                    HostView<float**>(received.data(), received.extent(0), received.extent(1)));
+    Kokkos::deep_copy(exec, received_AB, received);
+  }
+
+  void gather(const Exec& exec, const View<float*, Exec>& total_P) override {
+    grow(m_total, total_P.extent(0));
+    const Pinned<float*> total(m_total.data(), total_P.extent(0));
+    const auto rank = static_cast<std::size_t>(m_communicator->rank());
+    const std::size_t chunk = total.extent(0) / static_cast<std::size_t>(m_communicator->size());
+    const auto mine = std::make_pair(rank * chunk, (rank + 1) * chunk);
+    Kokkos::deep_copy(exec, Kokkos::subview(total, mine), Kokkos::subview(total_P, mine));
+    exec.fence("cheri::parallel::StagedTransport: chunk");
+    m_host.gather(Host(), HostView<float*>(total.data(), total.extent(0)));
+    Kokkos::deep_copy(exec, total_P, total);
+  }
+
+ private:
+  template <class DataType>
+  using Pinned = Kokkos::View<DataType, Kokkos::LayoutRight, Kokkos::SharedHostPinnedSpace>;
+
+  static void grow(Pinned<float*>& buffer, std::size_t size) {
+    if (buffer.extent(0) >= size) return;
+    buffer = Pinned<float*>(Kokkos::view_alloc("cheri::parallel::StagedTransport", Kokkos::WithoutInitializing), size);
+  }
+
+  const Communicator* m_communicator;
+  DirectTransport<Host> m_host;
+  Pinned<float*> m_nodes, m_received, m_total;
+};
+
+}   // namespace
+
+template <class Exec>
+std::shared_ptr<Transport<Exec>> direct_transport(const Communicator& communicator) {
+  return std::make_shared<DirectTransport<Exec>>(communicator);
+}
+
+template <class Exec>
+std::shared_ptr<Transport<Exec>> staged_transport(const Communicator& communicator) {
+  if constexpr (std::is_same_v<Exec, Host>) return direct_transport<Host>(communicator);
+  else return std::make_shared<StagedTransport<Exec>>(communicator);
+}
+
+#define CHERI_INSTANTIATE(Exec)                                                          \
+  template std::shared_ptr<Transport<Exec>> direct_transport<Exec>(const Communicator&); \
+  template std::shared_ptr<Transport<Exec>> staged_transport<Exec>(const Communicator&);
+CHERI_FOR_EACH_SPACE(CHERI_INSTANTIATE)
+#undef CHERI_INSTANTIATE
+
+}   // namespace cheri::parallel
