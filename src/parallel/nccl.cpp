@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <exception>
+#include <utility>
 
 #define CHERI_NCCL_CHECK(call) check((call), #call, __FILE__, __LINE__)
 #define CHERI_CUDA_CHECK(call) check_cuda((call), #call, __FILE__, __LINE__)
@@ -66,14 +67,15 @@ NcclTransport::NcclTransport(const Communicator& communicator) : m_communicator(
 
 /// An orderly end is one of all ranks: while an exception is on its way they may not come to it.
 NcclTransport::~NcclTransport() {
-  if (m_comm == nullptr) return;
-  if (std::uncaught_exceptions() > 0) return abort();
   try {
-    CHERI_NCCL_CHECK(ncclCommFinalize(m_comm));
-    ncclCommDestroy(m_comm);
+    if (m_comm != nullptr && std::uncaught_exceptions() == 0) {
+      CHERI_NCCL_CHECK(ncclCommFinalize(m_comm));
+      ncclCommDestroy(std::exchange(m_comm, nullptr));
+    }
   } catch (const Error&) {
-    abort();
+    // What is left is ended below.
   }
+  abort();
 }
 
 /// Stops what NCCL has on the GPU: else freeing its memory would wait for ranks that do not come.
