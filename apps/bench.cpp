@@ -17,7 +17,7 @@ struct ScalingOptions {
   bool wanted = false;
   double latency_us = 0, bandwidth_gb = 0;
 
-  [[nodiscard]] train::ExchangeModel given() const { return {1e-6 * latency_us, 1e9 * bandwidth_gb}; }
+  [[nodiscard]] train::ExchangeModel given() const { return {0, 1e-6 * latency_us, 1e9 * bandwidth_gb}; }
 };
 
 /// The machine, and what is timed on it.
@@ -79,6 +79,7 @@ Json to_json(const train::Scaling& scaling) {
                                  {"ms", exchange.milliseconds},
                                  {"predicted_ms", 1e3 * scaling.model.seconds(exchange)}});
   }
+  json["start_us"] = 1e6 * scaling.model.start;
   json["latency_us"] = 1e6 * scaling.model.latency;
   json["bandwidth_gigabytes_per_second"] = scaling.model.bandwidth / 1e9;
   json["assumptions"] = train::scaling_assumptions();

@@ -48,12 +48,35 @@ double exchange_seconds(const parallel::Communicator& ranks, const std::shared_p
   return median_seconds(seconds, exchange, &ranks) / in_a_row;
 }
 
+/// What a small message more adds to an exchange between all ranks.
+double message_seconds(const parallel::Communicator& ranks, const std::shared_ptr<parallel::Transport<Device>>& transport,
+                       double seconds) {
+  constexpr int few = 1, many = 17;   // nodes of each rank
+  constexpr std::size_t chunk = 16;
+  const Device exec;
+  const auto n_ranks = static_cast<std::size_t>(ranks.size());
+  const auto seconds_with = [&](int nodes) {
+    std::vector<int> owners;
+    for (int rank = 0; rank < ranks.size(); ++rank) owners.insert(owners.end(), static_cast<std::size_t>(nodes), rank);
+    const View<float**, Device> sent("cheri::train::sent", static_cast<std::size_t>(nodes), n_ranks * chunk);
+    const View<float**, Device> received("cheri::train::received", owners.size(), chunk);
+    transport->reserve(sent, received);
+    const auto exchange = [&] {
+      transport->exchange(exec, owners, sent, received);
+      transport->wait(exec);
+    };
+    return median_seconds(seconds, exchange, &ranks);
+  };
+  return std::max(0.0, seconds_with(many) - seconds_with(few)) / ((many - few) * (ranks.size() - 1));
+}
+
 void measure_exchanges(Scaling& scaling, const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
   const std::int64_t row = nn::ParameterTable(spec.shape).size();
   for (int ranks = 2; ranks <= communicator.size() && communicator.size() % ranks == 0; ranks *= 2) {
     const parallel::Communicator group = communicator.group_of(ranks);
     const auto choice = parallel::choose_transport<Device>(group, parallel::backend_of(spec.backend));
     scaling.transport = choice.text();
+    scaling.model.latency = communicator.max(message_seconds(group, choice.transport, spec.seconds / 4));
     for (const std::int64_t floats : {row, row / 8, row / 64}) {
       if (floats < ranks) continue;
       const double seconds = exchange_seconds(group, choice.transport, floats, spec.seconds / 4);
@@ -70,39 +93,41 @@ ScaledStep predict(const ExchangeModel& model, std::int64_t row, int ranks, cons
   return {ranks, ranks * local.examples, step, exchange, 1e3 * ranks * local.examples / step, ideal / step, 0};
 }
 
-ExchangeModel model_of(const std::vector<Exchange>& exchanges, const ExchangeModel& given) {
-  const bool is_given = given.latency > 0 && given.bandwidth > 0;
+/// From the exchanges and the latency of a message that were measured; numbers that are given take their place.
+ExchangeModel model_of(const std::vector<Exchange>& exchanges, double latency, const ExchangeModel& given) {
   CHERI_REQUIRE_INPUT(
-      is_given || !exchanges.empty(),
+      !exchanges.empty() || (given.latency > 0 && given.bandwidth > 0),
       "one rank exchanges nothing that could be measured: start 2, 4, ... ranks, or give --latency and --bandwidth");
-  ExchangeModel model = is_given ? given : fit(exchanges);
-  if (given.latency > 0) model.latency = given.latency;
+  if (given.latency > 0) latency = given.latency;
+  ExchangeModel model = exchanges.empty() ? ExchangeModel{0, latency, 0} : fit(exchanges, latency);
   if (given.bandwidth > 0) model.bandwidth = given.bandwidth;
   return model;
 }
 
 }   // namespace
 
-ExchangeModel fit(const std::vector<Exchange>& exchanges) {
-  // Minimises the sum of ((a messages + b bytes - t) / t)^2 over a and b.
-  double mm = 0, mb = 0, bb = 0, m1 = 0, b1 = 0;
+ExchangeModel fit(const std::vector<Exchange>& exchanges, double latency) {
+  // Minimises the sum of ((start + messages latency + bytes x - t) / t)^2 over start and x.
+  double ss = 0, sb = 0, bb = 0, sr = 0, br = 0;
   for (const Exchange& exchange : exchanges) {
-    const double t = exchange.milliseconds / 1e3, m = exchange.messages() / t, b = exchange.bytes() / t;
-    mm += m * m, mb += m * b, bb += b * b, m1 += m, b1 += b;
+    const double t = exchange.milliseconds / 1e3, one = 1 / t, b = exchange.bytes() / t;
+    const double rest = 1 - exchange.messages() * latency / t;
+    ss += one * one, sb += one * b, bb += b * b, sr += one * rest, br += b * rest;
   }
-  const double determinant = mm * bb - mb * mb;
-  CHERI_REQUIRE_INPUT(determinant > 1e-9 * mm * bb,
-                      "latency and bandwidth cannot be told apart by " << exchanges.size() << " exchanges of one size");
-  double latency = (m1 * bb - b1 * mb) / determinant, seconds_a_byte = (b1 * mm - m1 * mb) / determinant;
-  if (latency < 0) latency = 0, seconds_a_byte = b1 / bb;
-  if (seconds_a_byte <= 0) latency = m1 / mm, seconds_a_byte = 1e-15;
-  return {latency, 1 / seconds_a_byte};
+  const double determinant = ss * bb - sb * sb;
+  CHERI_REQUIRE_INPUT(determinant > 1e-9 * ss * bb,
+                      "start and bandwidth cannot be told apart by " << exchanges.size() << " exchanges of one size");
+  constexpr double no_time = 1e-15;   // a byte, where times do not grow with the bytes
+  double start = (sr * bb - br * sb) / determinant, seconds_a_byte = (br * ss - sr * sb) / determinant;
+  if (start < 0) start = 0, seconds_a_byte = br / bb;
+  if (seconds_a_byte <= 0) start = std::max(0.0, sr / ss), seconds_a_byte = no_time;
+  return {start, latency, 1 / seconds_a_byte};
 }
 
 std::vector<std::string> scaling_assumptions() {
   return {"a step is its local part, then the exchange: nothing of it is hidden behind the backward",
           "every pair of ranks has the latency and the bandwidth that were measured here, however many exchange at once",
-          "each rank sends 2 (ranks - 1) messages a step, one after the other",
+          "each rank sends 2 (ranks - 1) messages a step, one after the other, and an exchange starts as fast as here",
           "a local step takes on every rank what it takes here, and ranks do not wait for a slower one",
           "reading the data keeps up; validation and checkpoints are left out"};
 }
@@ -113,7 +138,7 @@ Scaling measure_scaling(const parallel::Communicator& communicator, const Benchm
   require_slices(communicator, spec);
   scaling.steps = measure_local_steps(communicator, spec);
   measure_exchanges(scaling, communicator, spec);
-  scaling.model = model_of(scaling.exchanges, given);
+  scaling.model = model_of(scaling.exchanges, scaling.model.latency, given);
 
   const std::int64_t row = nn::ParameterTable(spec.shape).size();
   const LocalStep& whole = scaling.steps.front();

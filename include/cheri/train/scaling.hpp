@@ -27,19 +27,20 @@ struct Exchange {
   [[nodiscard]] double bytes() const { return 2.0 * sizeof(float) * static_cast<double>(floats) * (ranks - 1) / ranks; }
 };
 
-/// seconds of an exchange = messages * latency + bytes / bandwidth, both of one rank.
+/// seconds of an exchange = start + messages * latency + bytes / bandwidth, messages and bytes those of one rank.
 struct ExchangeModel {
+  double start = 0;       ///< seconds
   double latency = 0;     ///< seconds a message
   double bandwidth = 0;   ///< bytes a second
 
   [[nodiscard]] double seconds(const Exchange& exchange) const {
-    return exchange.messages() * latency + exchange.bytes() / bandwidth;
+    return start + exchange.messages() * latency + exchange.bytes() / bandwidth;
   }
 };
 
-/// The latency and bandwidth, neither below 0, with the least squares of relative errors. Throws InputError without two
-/// exchanges of different sizes.
-ExchangeModel fit(const std::vector<Exchange>& exchanges);
+/// The start and the bandwidth, neither below 0, with the least squares of relative errors, for messages of this latency.
+/// Throws InputError without two exchanges of different sizes.
+ExchangeModel fit(const std::vector<Exchange>& exchanges, double latency);
 
 /// A training step of `ranks` ranks with `batch` examples in all.
 struct ScaledStep {

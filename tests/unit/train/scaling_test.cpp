@@ -24,29 +24,32 @@ TEST(ExchangeModel, CountsMessagesAndBytesOfARank) {
   const Exchange exchange{4, 1000, 0};
   EXPECT_EQ(exchange.messages(), 6);
   EXPECT_EQ(exchange.bytes(), 2 * 3 * 1000);   // three quarters of 4,000 bytes, twice
-  EXPECT_DOUBLE_EQ((ExchangeModel{1e-6, 1e9}).seconds(exchange), 6e-6 + 6e-6);
+  EXPECT_DOUBLE_EQ((ExchangeModel{2e-6, 1e-6, 1e9}).seconds(exchange), 2e-6 + 6e-6 + 6e-6);
 }
 
 TEST(ExchangeModel, IsFoundFromItsTimes) {
-  const ExchangeModel model = fit(times_of({5e-6, 2e10}, {613892, 1000}));
-  EXPECT_NEAR(model.latency, 5e-6, 1e-9);
+  const ExchangeModel model = fit(times_of({4e-5, 5e-6, 2e10}, {613892, 1000}), 5e-6);
+  EXPECT_NEAR(model.start, 4e-5, 1e-9);
+  EXPECT_EQ(model.latency, 5e-6);
   EXPECT_NEAR(model.bandwidth, 2e10, 1e6);
 }
 
 TEST(ExchangeModel, IsNeverNegative) {
-  // Small exchanges in no time at all: no latency.
-  const ExchangeModel model = fit({{2, 1000000, 1}, {2, 1000, 0.0001}});
-  EXPECT_EQ(model.latency, 0);
+  // Small exchanges in no time at all: no start.
+  const ExchangeModel model = fit({{2, 1000000, 1}, {2, 1000, 0.0001}}, 0);
+  EXPECT_EQ(model.start, 0);
   EXPECT_GT(model.bandwidth, 0);
-  // Times that do not grow with the bytes: latency alone.
-  const ExchangeModel slow = fit({{2, 1000000, 0.1}, {2, 1000, 0.2}});
-  EXPECT_GT(slow.latency, 0);
+  // Times that do not grow with the bytes: the start alone.
+  const ExchangeModel slow = fit({{2, 1000000, 0.1}, {2, 1000, 0.2}}, 0);
+  EXPECT_GT(slow.start, 0);
   EXPECT_GT(slow.bandwidth, 1e12);
+  // Messages that take longer than the exchanges did.
+  EXPECT_GE(fit({{2, 1000000, 0.1}, {2, 1000, 0.1}}, 1).start, 0);
 }
 
 TEST(ExchangeModel, NeedsTwoSizes) {
-  EXPECT_THROW((void)fit({}), InputError);
-  EXPECT_THROW((void)fit({{2, 1000, 1}, {2, 1000, 1.1}}), InputError);
+  EXPECT_THROW((void)fit({}, 0), InputError);
+  EXPECT_THROW((void)fit({{2, 1000, 1}, {2, 1000, 1.1}}, 0), InputError);
 }
 
 }   // namespace
