@@ -1,8 +1,9 @@
 // The Cheri block, forward and backward: dilated depthwise convolution, per-example norm, MLP with GELU, residual.
 //
-// Forward: one pass for mean and variance of the convolution, one that makes a tile of z = norm(conv(x)) and takes it
-// through the MLP without leaving the cache. Backward: the same tile is made again; then the gradients at the weights
-// (summed part by part), at z, at the convolution, at the input. Saved between the two: x and two statistics an example.
+// Forward: mean and variance of the convolution, then z = norm(conv(x)) through the MLP. Backward: z and the hidden layer are
+// made again; then the gradients at the weights (summed part by part), at z, at the convolution, at the input. Saved between
+// the two: x and two statistics an example. Cores take the MLP tile by tile (block_tiles.hpp), a GPU product by product
+// (block_products.hpp).
 #include "cheri/nn/ops.hpp"
 #include "nn/kernels/block_products.hpp"
 #include "nn/kernels/block_tiles.hpp"
