@@ -1,9 +1,9 @@
 // The Cheri block, forward and backward: dilated depthwise convolution, per-example norm, MLP with GELU, residual.
 //
-// Forward: mean and variance of the convolution, then z = norm(conv(x)) through the MLP. Backward: z and the hidden layer are
-// made again; then the gradients at the weights (summed part by part), at z, at the convolution, at the input. Saved between
-// the two: x and two statistics an example. Cores take the MLP tile by tile (block_tiles.hpp), a GPU product by product
-// (block_products.hpp).
+// Forward: mean and variance of the convolution, then z = norm(conv(x)) through the MLP. Backward: z and the hidden layer
+// are made again; then the gradients at the weights (summed part by part), at z, at the convolution, at the input. Saved
+// between the two: x and two statistics an example. Cores take the MLP tile by tile (block_tiles.hpp), a GPU product by
+// product (block_products.hpp).
 #include "cheri/nn/ops.hpp"
 #include "nn/kernels/block_products.hpp"
 #include "nn/kernels/block_tiles.hpp"
@@ -153,15 +153,23 @@ struct BackwardNorm {
     const P plain(static_cast<T>(example_sums_N2(tile.example, 0)));
     const P weighted(static_cast<T>(example_sums_N2(tile.example, 1)));
     Taps<P> d_taps{P(T(0)), P(T(0)), P(T(0))};
-    for (int l = tile.begin + strip.first; l < tile.begin + tile.rows; l += strips<Exec>) {
-      const Taps<P> taps = neighbours<P>(x, l, n.dilation, c);
-      const P z = (convolve(taps, w) - mean) * rstd;
-      const P dconv = rstd * (load<P>(dz.at(l, c), n.channels - c) - plain - z * weighted);
-      store(dz.at(l, c), dconv, n.channels - c);
-      d_taps.before = Kokkos::fma(dconv, taps.before, d_taps.before);
-      d_taps.centre = Kokkos::fma(dconv, taps.centre, d_taps.centre);
-      d_taps.after = Kokkos::fma(dconv, taps.after, d_taps.after);
-    }
+    struct Row {
+      Taps<P> taps;
+      P dz;
+    };
+    for_each_row<Exec>(
+        tile, strip,
+        [&](int l) {
+          return Row{neighbours<P>(x, l, n.dilation, c), load<P>(dz.at(l, c), n.channels - c)};
+        },
+        [&](int l, const Row& row) {
+          const P z = (convolve(row.taps, w) - mean) * rstd;
+          const P dconv = rstd * (row.dz - plain - z * weighted);
+          store(dz.at(l, c), dconv, n.channels - c);
+          d_taps.before = Kokkos::fma(dconv, row.taps.before, d_taps.before);
+          d_taps.centre = Kokkos::fma(dconv, row.taps.centre, d_taps.centre);
+          d_taps.after = Kokkos::fma(dconv, row.taps.after, d_taps.after);
+        });
     T* sums = part + strip.first * 3 * row_stride() + c;
     add_to(sums, d_taps.before);
     add_to(sums + row_stride(), d_taps.centre);
@@ -188,10 +196,13 @@ struct BackwardInput {
       const int c = strip.channel;
       const Taps<P> w = tap_weights<P>(conv_3C, n.channels, c);
       const Taps<P> mirrored{w.after, w.centre, w.before};
-      for (int l = tile.begin + strip.first; l < tile.begin + tile.rows; l += strips<Exec>) {
-        const P through = convolve(neighbours<P>(dconv, l, n.dilation, c), mirrored);
-        store(dout.at(l, c), load<P>(dout.at(l, c), n.channels - c) + through, n.channels - c);
-      }
+      for_each_row<Exec>(
+          tile, strip,
+          [&](int l) {
+            const P through = convolve(neighbours<P>(dconv, l, n.dilation, c), mirrored);
+            return load<P>(dout.at(l, c), n.channels - c) + through;
+          },
+          [&](int l, const P& dx) { store(dout.at(l, c), dx, n.channels - c); });
     });
   }
 };

@@ -26,9 +26,9 @@ struct Normalise {
     const P mean(statistics_N2(tile.example, 0)), rstd(statistics_N2(tile.example, 1));
     for_each_strip<Exec, P>(team, n.packs, [&](const Strip& strip) {
       const Taps<P> w = tap_weights<P>(conv_3C, n.channels, strip.channel);
-      for (int l = tile.begin + strip.first; l < tile.begin + tile.rows; l += strips<Exec>) {
-        store(z.at(l, strip.channel), (convolve(neighbours<P>(x, l, n.dilation, strip.channel), w) - mean) * rstd);
-      }
+      for_each_row<Exec>(
+          tile, strip, [&](int l) { return (convolve(neighbours<P>(x, l, n.dilation, strip.channel), w) - mean) * rstd; },
+          [&](int l, const P& value) { store(z.at(l, strip.channel), value); });
     });
   }
 };

@@ -46,6 +46,20 @@ KOKKOS_FORCEINLINE_FUNCTION Quad<T> load_quad(const T* from, int count) {
   return quad;
 }
 
+template <int value>
+struct Constant {
+  static constexpr int at = value;
+};
+
+/// body(Constant<0>()), ..., body(Constant<n - 1>()): an array that is indexed so stays in registers.
+template <int n, int first = 0, class Body>
+KOKKOS_FORCEINLINE_FUNCTION void unrolled(const Body& body) {
+  if constexpr (first < n) {
+    body(Constant<first>());
+    unrolled<n, first + 1>(body);
+  }
+}
+
 /// Which index of a factor runs along memory: that of the sum, or the other one, along a side of the result.
 enum class Along { sum, side };
 
@@ -72,30 +86,42 @@ struct SumCut {
   }
 };
 
-/// What one thread brings of `sides` x `depth` elements of a factor from memory to shared memory.
+/// What one thread brings of `sides` x `depth` elements of a factor, and of the next ones along the sum, from memory to
+/// shared memory. Beyond a side of the result it brings the last row or column again: nobody stores what comes of that.
 template <class T, Along along, int sides, int depth, int threads>
-struct Shipment {
+class Shipment {
+ public:
   static constexpr int padding = 4;   // shifts the banks of neighbouring k, and keeps quads aligned
-  static constexpr int size = sides * depth / threads;
-  T elements[size];
 
-  KOKKOS_FORCEINLINE_FUNCTION static int side_of(int element) {
-    return along == Along::sum ? element / depth : element % sides;
-  }
-  KOKKOS_FORCEINLINE_FUNCTION static int k_of(int element) {
-    return along == Along::sum ? element % depth : element / sides;
-  }
-
-  KOKKOS_FORCEINLINE_FUNCTION void load(const Factor<T, along>& factor, int first, int k, int end, int rank) {
+  KOKKOS_FORCEINLINE_FUNCTION Shipment(const Factor<T, along>& factor, int first, int begin, int rank)
+      : m_side(along == Along::sum ? rank / depth : rank % sides),
+        m_depth(along == Along::sum ? rank % depth : rank / sides),
+        m_k(begin + m_depth),
+        m_step(along == Along::sum ? depth : depth * factor.stride) {
+    m_from = factor.at(first, m_k);
     for (int j = 0; j < size; ++j) {
-      const int i = first + side_of(rank + j * threads);
-      const int at = k + k_of(rank + j * threads);
-      elements[j] = i < factor.side && at < end ? *factor.at(i, at) : T(0);
+      const int i = Kokkos::min(m_side + j * sides_apart, factor.side - 1 - first);
+      m_offsets[j] = along == Along::sum ? i * factor.stride : i + j * depths_apart * factor.stride;
     }
   }
-  KOKKOS_FORCEINLINE_FUNCTION void store(T (*to)[sides + padding], int rank) const {
-    for (int j = 0; j < size; ++j) to[k_of(rank + j * threads)][side_of(rank + j * threads)] = elements[j];
+
+  KOKKOS_FORCEINLINE_FUNCTION void load(int end) {
+    for (int j = 0; j < size; ++j) m_elements[j] = m_k + j * depths_apart < end ? m_from[m_offsets[j]] : T(0);
+    m_k += depth;
+    m_from += m_step;
   }
+  KOKKOS_FORCEINLINE_FUNCTION void store(T (*to)[sides + padding]) const {
+    for (int j = 0; j < size; ++j) to[m_depth + j * depths_apart][m_side + j * sides_apart] = m_elements[j];
+  }
+
+ private:
+  static constexpr int size = sides * depth / threads;
+  static constexpr int sides_apart = along == Along::sum ? threads / depth : 0;
+  static constexpr int depths_apart = along == Along::sum ? 0 : threads / sides;
+  int m_side, m_depth, m_k, m_step;
+  const T* m_from;
+  int m_offsets[size];
+  T m_elements[size];
 };
 
 /// epilogue(part, row, column, quad of sum_k left(row, k) right(column, k), count of columns in it), k over the part.
@@ -145,39 +171,41 @@ struct Product {
     auto* stages = static_cast<Stage*>(team.team_scratch(0).get_shmem_aligned(2 * sizeof(Stage), 16));
     const Place place(rank);
     Sums sums = {};
-    Left next_left;
-    Right next_right;
-    next_left.load(left, row, begin, end, rank);
-    next_right.load(right, column, begin, end, rank);
+    Left next_left(left, row, begin, rank);
+    Right next_right(right, column, begin, rank);
+    next_left.load(end);
+    next_right.load(end);
     for (int k = begin, turn = 0; k < end; k += depth, turn ^= 1) {
-      next_left.store(stages[turn].left, rank);
-      next_right.store(stages[turn].right, rank);
+      next_left.store(stages[turn].left);
+      next_right.store(stages[turn].right);
       team.team_barrier();
-      next_left.load(left, row, k + depth, end, rank);
-      next_right.load(right, column, k + depth, end, rank);
+      next_left.load(end);
+      next_right.load(end);
       multiply(stages[turn], place, sums);
     }
-    for (int i = 0; i < 4 * row_quads; ++i) {
-      const int r = row + place.row + i / 4 * (rows / row_quads) + i % 4;
-      for (int j = 0; j < column_quads; ++j) {
-        const int c = column + place.column + j * (columns / column_quads);
-        if (r < left.side && c < right.side) epilogue(part, r, c, sums[i][j], right.side - c);
-      }
-    }
+    unrolled<4 * row_quads>([&](auto i) {
+      const int r = row + place.row + i.at / 4 * (rows / row_quads) + i.at % 4;
+      unrolled<column_quads>([&](auto j) {
+        const int c = column + place.column + j.at * (columns / column_quads);
+        if (r < left.side && c < right.side) epilogue(part, r, c, sums[i.at][j.at], right.side - c);
+      });
+    });
   }
 
   KOKKOS_FORCEINLINE_FUNCTION static void multiply(const Stage& stage, const Place& place, Sums& sums) {
-    for (int k = 0; k < depth; ++k) {
+    unrolled<depth>([&](auto k) {
       Quad<T> l[row_quads], r[column_quads];
-      for (int i = 0; i < row_quads; ++i) l[i] = quad_at(&stage.left[k][place.row + i * (rows / row_quads)]);
-      for (int j = 0; j < column_quads; ++j) r[j] = quad_at(&stage.right[k][place.column + j * (columns / column_quads)]);
+      for (int i = 0; i < row_quads; ++i) l[i] = quad_at(&stage.left[k.at][place.row + i * (rows / row_quads)]);
+      for (int j = 0; j < column_quads; ++j) {
+        r[j] = quad_at(&stage.right[k.at][place.column + j * (columns / column_quads)]);
+      }
       for (int i = 0; i < 4 * row_quads; ++i) {
         for (int j = 0; j < 4 * column_quads; ++j) {
           T& sum = sums[i][j / 4].at[j % 4];
           sum = Kokkos::fma(l[i / 4].at[i % 4], r[j / 4].at[j % 4], sum);
         }
       }
-    }
+    });
   }
 };
 

@@ -82,6 +82,25 @@ KOKKOS_FORCEINLINE_FUNCTION void for_each_strip(const TeamMember<Exec>& team, in
                        [&](const int index) { body(strip_at<Exec, P>(index, packs)); });
 }
 
+/// write(l, read(l)) for the positions l of a strip. On a GPU four are read before the first is written, so that they wait
+/// for memory together: the compiler must suppose that a write changes what is read next.
+template <class Exec, class Read, class Write>
+KOKKOS_FORCEINLINE_FUNCTION void for_each_row(const Tile& tile, const Strip& strip, const Read& read, const Write& write) {
+  const int end = tile.begin + tile.rows;
+  if constexpr (is_host_space<Exec>) {
+    for (int l = tile.begin; l < end; ++l) write(l, read(l));
+  } else {
+    constexpr int together = 4, step = strips<Exec>;
+    for (int first = tile.begin + strip.first; first < end; first += together * step) {
+      decltype(read(0)) values[together];
+      for (int i = 0; i < together; ++i) values[i] = read(Kokkos::min(first + i * step, end - 1));
+      for (int i = 0; i < together; ++i) {
+        if (first + i * step < end) write(first + i * step, values[i]);
+      }
+    }
+  }
+}
+
 /// Flat tile indices [begin, end) of part `part` (counted over all slices).
 struct PartRange {
   int begin;
