@@ -24,8 +24,8 @@ struct GradientRows {
   [[nodiscard]] int n_slices(int n_examples) const { return n_examples / slice_size; }
 };
 
-/// Partial sums of one op's parameter gradients: a fixed number of parts a slice, each summed by one team in row order,
-/// then added in part order. Taken once, large enough for the largest op, and shared by all of them.
+/// Partial sums of one op's parameter gradients: a fixed number of parts a slice, each summed in row order, then added
+/// in part order. Taken once, large enough for the largest op, and shared by all of them.
 template <class T, class Exec>
 struct PartialSums {
   View<T*, Exec> values;
