@@ -125,8 +125,8 @@ class Shipment {
 };
 
 /// epilogue(part, row, column, quad of sum_k left(row, k) right(column, k), count of columns in it), k over the part.
-/// Tiles of 128 x 128, eight indices of the sum at a time: on an H100 the gradients of the weights at C = 128 take 19 % longer
-/// in tiles of 64 columns, 6 % longer with sixteen indices.
+/// Tiles of 128 x 128, eight indices of the sum at a time: on an H100 the gradients of the weights at C = 128 take 19 %
+/// longer in tiles of 64 columns, 6 % longer with sixteen indices.
 template <class T, class Exec, int columns, Along left_along, Along right_along, class Epilogue>
 struct Product {
   static constexpr int rows = 128, depth = 8;
