@@ -155,20 +155,20 @@ struct BackwardNorm {
     Taps<P> d_taps{P(T(0)), P(T(0)), P(T(0))};
     struct Row {
       Taps<P> taps;
-      P dz;
+      P dconv;
     };
     for_each_row<Exec>(
         tile, strip,
         [&](int l) {
-          return Row{neighbours<P>(x, l, n.dilation, c), load<P>(dz.at(l, c), n.channels - c)};
+          const Taps<P> taps = neighbours<P>(x, l, n.dilation, c);
+          const P z = (convolve(taps, w) - mean) * rstd;
+          return Row{taps, rstd * (load<P>(dz.at(l, c), n.channels - c) - plain - z * weighted)};
         },
         [&](int l, const Row& row) {
-          const P z = (convolve(row.taps, w) - mean) * rstd;
-          const P dconv = rstd * (row.dz - plain - z * weighted);
-          store(dz.at(l, c), dconv, n.channels - c);
-          d_taps.before = Kokkos::fma(dconv, row.taps.before, d_taps.before);
-          d_taps.centre = Kokkos::fma(dconv, row.taps.centre, d_taps.centre);
-          d_taps.after = Kokkos::fma(dconv, row.taps.after, d_taps.after);
+          store(dz.at(l, c), row.dconv, n.channels - c);
+          d_taps.before = Kokkos::fma(row.dconv, row.taps.before, d_taps.before);
+          d_taps.centre = Kokkos::fma(row.dconv, row.taps.centre, d_taps.centre);
+          d_taps.after = Kokkos::fma(row.dconv, row.taps.after, d_taps.after);
         });
     T* sums = part + strip.first * 3 * row_stride() + c;
     add_to(sums, d_taps.before);
