@@ -24,8 +24,8 @@ struct GradientRows {
   [[nodiscard]] int n_slices(int n_examples) const { return n_examples / slice_size; }
 };
 
-/// Partial sums of one op's parameter gradients: a fixed number of parts a slice, each summed by one team in row order,
-/// then added in part order. Taken once, large enough for the largest op, and shared by all of them.
+/// Partial sums of one op's parameter gradients: a fixed number of parts a slice, each summed in row order, then added
+/// in part order. Taken once, large enough for the largest op, and shared by all of them.
 template <class T, class Exec>
 struct PartialSums {
   View<T*, Exec> values;
@@ -64,9 +64,10 @@ void stem_input_gradient(const Exec& exec, const View<T***, Exec>& d_input_N4L, 
 template <class T, class Exec>
 struct BlockWeights {
   View<const T**, Exec> conv_3C;
-  View<T*, Exec> linear1_t, linear2_t;   ///< W1^T (C,H) and W2^T (H,C) in tile order: the forward products
-  View<T*, Exec> linear1, linear2;       ///< W1 (H,C) and W2 (C,H) in tile order: the backward products; null in inference
-  int hidden = 0;                        ///< H
+  View<const T**, Exec> linear1_HC, linear2_CH;   ///< in the flat buffer: what a GPU reads
+  View<T*, Exec> linear1_t, linear2_t;            ///< W1^T (C,H) and W2^T (H,C) in tile order: the forward products of cores
+  View<T*, Exec> linear1, linear2;   ///< W1 (H,C) and W2 (C,H) in tile order: the backward products; null in inference
+  int hidden = 0;                    ///< H
   int dilation = 1;
   T residual_scale = 0;
   std::int64_t conv_offset = 0, linear1_offset = 0, linear2_offset = 0;
@@ -80,7 +81,9 @@ template <class T, class Exec>
 struct BlockScratch {
   View<double***, Exec> sums;   ///< (N, tiles, 2) partial sums of an example
   View<double**, Exec> example_sums_N2;
-  View<T***, Exec> dz_NLC;   ///< gradient at the normalised convolution, then at the convolution; training only
+  View<T***, Exec> dz_NLC;           ///< gradient at the normalised convolution, then at the convolution; training only
+  View<T*, Exec> hidden, d_hidden;   ///< (N L, H in whole quads) on a GPU
+  View<T***, Exec> z_NLC;            ///< the normalised convolution, on a GPU; training only
   PartialSums<T, Exec> partial;
 
   void lay_out(Arena<Exec>& arena, const ModelShape& shape, int n_examples, int n_slices, bool training);
@@ -109,6 +112,7 @@ struct HeadWeights {
   View<const T*, Exec> count_bias;       ///< (G)
   View<T**, Exec> mean_NC;               ///< mean of the features over the output window; kept for the backward
   View<T*, Exec> control_N;              ///< log(1 + sum of the controls over it)
+  View<T*, Exec> tap_products;           ///< (N L, 75 in whole quads), of one track at a time; on a GPU
   int n_tracks = 1, n_groups = 1, n_controls = 0, trimming = 0;
   std::int64_t profile_weight_offset = 0, profile_bias_offset = 0, count_weight_offset = 0, count_bias_offset = 0;
 

@@ -56,7 +56,7 @@ struct CountBackwardInput {
   int channels, groups, inputs, begin, end;
 
   KOKKOS_FUNCTION void operator()(const TeamMember<Exec>& team) const {
-    const Tile tile = tile_at<Exec>(team.league_rank(), end - begin);
+    const Tile tile = tile_at(team.league_rank(), end - begin);
     const int packs = padded<P>(channels) / width<P>;
     Kokkos::parallel_for(Kokkos::TeamThreadRange(team, packs), [&](const int pack) {
       const int c = pack * width<P>;
@@ -120,7 +120,7 @@ void count_head_backward(const Exec& exec, const GradientRows<T, Exec>& gradient
   const CountBackwardInput<T, Exec> kernel{dfeatures_NLC, dlog_counts_NG, weights.count_weight, channels,
                                            groups,        inputs,         weights.trimming,     length - weights.trimming};
   Kokkos::parallel_for("cheri::nn::count_head_backward::input",
-                       team_policy(exec, examples * tiles_of<Exec>(length - 2 * weights.trimming)), kernel);
+                       team_policy(exec, examples * tiles_of(length - 2 * weights.trimming)), kernel);
 }
 
 #define CHERI_COUNT_HEAD(T, Exec)                                                                                \

@@ -11,6 +11,7 @@ namespace cheri::nn {
 
 /// One matrix of a part's memory: rows x columns, rows padded to row_stride, `begin` elements into the part.
 struct PartMatrix {
+  int parts;                  ///< of a slice
   std::int64_t part_stride;   ///< elements of a part
   std::int64_t begin;
   int rows;
@@ -46,10 +47,9 @@ void add_parts(const Exec& exec, const std::string& label, const GradientRows<T,
         const int column = static_cast<int>(index % packs) * width<P>;
         const std::int64_t row = index / packs % matrix.rows;
         const std::int64_t slice = index / packs / matrix.rows;
-        const T* part =
-            &values(slice * parts_per_slice * matrix.part_stride + matrix.begin + row * matrix.row_stride + column);
+        const T* part = &values(slice * matrix.parts * matrix.part_stride + matrix.begin + row * matrix.row_stride + column);
         P total(T(0));
-        for (int p = 0; p < parts_per_slice; ++p) {
+        for (int p = 0; p < matrix.parts; ++p) {
           total = total + load<P>(part);
           part += matrix.part_stride;
         }

@@ -1,6 +1,7 @@
 // The profile head: a convolution of 75 taps from C features and K controls to T tracks, on the output window only.
 #include "cheri/nn/ops.hpp"
 #include "nn/kernels/partial_sums.hpp"
+#include "nn/kernels/product.hpp"
 #include "nn/kernels/tiles.hpp"
 
 namespace cheri::nn {
@@ -23,22 +24,36 @@ KOKKOS_FORCEINLINE_FUNCTION TapRange taps_inside(int first, int length) {
   return {Kokkos::max(0, -first), Kokkos::min(int{head_taps}, length - first)};
 }
 
-// ---- kernels ---------------------------------------------------------------------------------------------------------
+/// The controls' share of a logit.
+template <class T, class Exec>
+KOKKOS_FUNCTION T control_share(const View<const T***, Exec>& control_NKL, const View<const T*, Exec>& weight,
+                                const Sizes& n, int example, int t, int w) {
+  const int first = n.trimming + w - reach;
+  const TapRange taps = taps_inside(first, n.length);
+  T total = 0;
+  for (int j = 0; j < n.controls; ++j) {
+    const T* weights = &weight(static_cast<std::int64_t>(t * (n.channels + n.controls) + n.channels + j) * head_taps);
+    for (int k = taps.begin; k < taps.end; ++k) total += control_NKL(example, j, first + k) * weights[k];
+  }
+  return total;
+}
+
+// ---- kernels of cores ------------------------------------------------------------------------------------------------
 
 /// Logits: dot products of 75 rows of features with the weights, in packs of partial sums, and the controls' share. Inside
-/// an example a CPU makes eight neighbouring logits at once: each weight is loaded once for them, and eight chains of sums
+/// an example eight neighbouring logits are made at once: each weight is loaded once for them, and eight chains of sums
 /// hide the latency of a fused multiply-add.
 template <class T, class Exec>
 struct ProfileForward {
   using P = Pack<Exec, T>;
-  static constexpr int block = is_host_space<Exec> ? 8 : 1;
+  static constexpr int block = 8;
   View<T***, Exec> logits_NTW;
   View<const T***, Exec> features_NLC, control_NKL;
   View<const T*, Exec> packed, weight, bias;
   Sizes n;
 
   KOKKOS_FUNCTION void operator()(const TeamMember<Exec>& team) const {
-    const Tile tile = tile_at<Exec>(team.league_rank(), n.window);
+    const Tile tile = tile_at(team.league_rank(), n.window);
     const int blocks = (tile.rows + block - 1) / block;
     Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tracks * blocks), [&](const int index) {
       const int t = index / blocks;
@@ -86,18 +101,7 @@ struct ProfileForward {
   }
 
   KOKKOS_FUNCTION void write_logit(int example, int t, int w, T features_share) const {
-    logits_NTW(example, t, w) = bias(t) + features_share + control_share(example, t, w);
-  }
-
-  KOKKOS_FUNCTION T control_share(int example, int t, int w) const {
-    const int first = n.trimming + w - reach;
-    const TapRange taps = taps_inside(first, n.length);
-    T total = 0;
-    for (int j = 0; j < n.controls; ++j) {
-      const T* weights = &weight(static_cast<std::int64_t>(t * (n.channels + n.controls) + n.channels + j) * head_taps);
-      for (int k = taps.begin; k < taps.end; ++k) total += control_NKL(example, j, first + k) * weights[k];
-    }
-    return total;
+    logits_NTW(example, t, w) = bias(t) + features_share + control_share<T, Exec>(control_NKL, weight, n, example, t, w);
   }
 };
 
@@ -111,7 +115,7 @@ struct ProfileBackwardInput {
   Sizes n;
 
   KOKKOS_FUNCTION void operator()(const TeamMember<Exec>& team) const {
-    const Tile tile = tile_at<Exec>(team.league_rank(), n.length);
+    const Tile tile = tile_at(team.league_rank(), n.length);
     const int packs = n.row / width<P>;
     Kokkos::parallel_for(Kokkos::TeamThreadRange(team, tile.rows * packs), [&](const int index) {
       const int p = tile.begin + index / packs;
@@ -132,7 +136,10 @@ struct ProfileBackwardInput {
   }
 };
 
-/// Gradients of a part: T x 75 rows of channels, then T x K x 75 taps of the controls, then T biases.
+// ---- kernels of both -------------------------------------------------------------------------------------------------
+
+/// Gradients of a part: T x 75 rows of channels, then T x K x 75 taps of the controls, then T biases. The first are products
+/// on a GPU.
 template <class T, class Exec>
 struct ProfileBackwardWeights {
   using P = Pack<Exec, T>;
@@ -147,16 +154,19 @@ struct ProfileBackwardWeights {
 
   KOKKOS_FUNCTION void operator()(const TeamMember<Exec>& team) const {
     T* part = &partial(team.league_rank() * part_size());
-    clear_part(team, part, part_size());
+    constexpr bool with_features = is_host_space<Exec>;
+    const int first = with_features ? 0 : control_begin();
+    clear_part(team, part + first, part_size() - first);
     const PartRange range = part_range<Exec>(team.league_rank(), slice_size, n.window);
     const int packs = n.row / width<P>;
     for (int i = range.begin; i < range.end; ++i) {
-      const Tile tile = tile_at<Exec>(i, n.window);
-      Kokkos::parallel_for(Kokkos::TeamThreadRange(team, packs * n.tracks * head_taps), [&](const int index) {
-        const int k = index % head_taps;
-        const int t = index / head_taps % n.tracks;
-        feature_tap(tile, t, k, index / head_taps / n.tracks * width<P>, part);
-      });
+      const Tile tile = tile_at(i, n.window);
+      Kokkos::parallel_for(Kokkos::TeamThreadRange(team, with_features ? packs * n.tracks * head_taps : 0),
+                           [&](const int index) {
+                             const int k = index % head_taps;
+                             const int t = index / head_taps % n.tracks;
+                             feature_tap(tile, t, k, index / head_taps / n.tracks * width<P>, part);
+                           });
       Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tracks * (n.controls * head_taps + 1)),
                            [&](const int index) { control_tap(tile, index, part); });
     }
@@ -199,6 +209,92 @@ struct ProfileBackwardWeights {
   }
 };
 
+// ---- a GPU: products of whole matrices, a track at a time -------------------------------------------------------------
+
+/// Rows of the products of the features with a track's taps, and of a track's gradients: (N L, 75).
+inline constexpr int tap_row = whole_quads(head_taps);
+
+/// logits(t, w): the sum along a diagonal of the features' products with the taps, and the controls' share.
+template <class T, class Exec>
+struct GatherLogits {
+  View<T***, Exec> logits_NTW;
+  View<const T*, Exec> products;
+  View<const T***, Exec> control_NKL;
+  View<const T*, Exec> weight, bias;
+  Sizes n;
+  int track;
+
+  KOKKOS_FUNCTION void operator()(const int index) const {
+    const int example = index / n.window, w = index % n.window;
+    const int first = n.trimming + w - reach;
+    const TapRange taps = taps_inside(first, n.length);
+    const T* row = products.data() + (static_cast<std::int64_t>(example) * n.length + first) * tap_row;
+    T total = bias(track);
+    for (int k = taps.begin; k < taps.end; ++k) total += row[k * (tap_row + 1)];
+    logits_NTW(example, track, w) = total + control_share<T, Exec>(control_NKL, weight, n, example, track, w);
+  }
+};
+
+/// The gradient at those products: d(p, k) = dlogits(t, p + 37 - k - trimming), zero outside the window.
+template <class T, class Exec>
+struct SpreadGradient {
+  View<T*, Exec> d_products;
+  View<const T***, Exec> dlogits_NTW;
+  Sizes n;
+  int track;
+
+  KOKKOS_FUNCTION void operator()(const std::int64_t index) const {
+    const int k = static_cast<int>(index % tap_row);
+    const int p = static_cast<int>(index / tap_row % n.length), example = static_cast<int>(index / tap_row / n.length);
+    const int w = p + reach - k - n.trimming;
+    d_products(index) = w >= 0 && w < n.window ? dlogits_NTW(example, track, w) : T(0);
+  }
+};
+
+/// The products of a track.
+template <class T, class Exec>
+struct TrackProducts {
+  const Exec& exec;
+  const Sizes& n;
+  const HeadWeights<T, Exec>& weights;
+  int track;
+  int rows = n.examples * n.length;
+  const T* taps = weights.profile.data() + std::int64_t{track} * head_taps * n.row;
+
+  void forward(const T* features) const {
+    product<T>(exec, "cheri::nn::profile_head_forward::products", 1, Factor<T, Along::sum>{features, rows, n.channels},
+               Factor<T, Along::sum>{taps, head_taps, n.row}, {n.channels, 1},
+               StoreProduct<T>{{weights.tap_products.data(), tap_row}});
+  }
+
+  void spread(const View<const T***, Exec>& dlogits_NTW) const {
+    Kokkos::parallel_for("cheri::nn::profile_head_backward::spread",
+                         Kokkos::RangePolicy<Exec>(exec, 0, std::int64_t{rows} * tap_row),
+                         SpreadGradient<T, Exec>{weights.tap_products, dlogits_NTW, n, track});
+  }
+
+  /// The parts' sums of the taps' gradients.
+  void weight_gradient(const T* features, T* parts, const PartMatrix& to, int n_slices, int slice_size) const {
+    product<T>(exec, "cheri::nn::profile_head_backward::taps", n_slices * to.parts,
+               Factor<T, Along::side>{weights.tap_products.data(), head_taps, tap_row},
+               Factor<T, Along::side>{features, n.channels, n.channels}, {slice_size * n.length, to.parts},
+               StorePart<T>{parts, to, T(1)});
+  }
+
+  /// dfeatures, to which all but the first track add.
+  void input_gradient(T* dfeatures) const {
+    const Factor<T, Along::sum> d_products{weights.tap_products.data(), rows, tap_row};
+    const Factor<T, Along::side> w{taps, n.channels, n.row};
+    const SumCut over_taps{head_taps, 1};
+    const QuadRows<T> to{dfeatures, n.channels};
+    const char* label = "cheri::nn::profile_head_backward::input";
+    if (track == 0) product<T>(exec, label, 1, d_products, w, over_taps, StoreProduct<T>{to});
+    else product<T>(exec, label, 1, d_products, w, over_taps, AddScaled<T>{to, {dfeatures, n.channels}, T(1)});
+  }
+};
+
+// ---- sizes and places ------------------------------------------------------------------------------------------------
+
 template <class T, class Exec>
 Sizes sizes_of(const View<const T***, Exec>& features_NLC, int window, const HeadWeights<T, Exec>& weights) {
   using P = Pack<Exec, T>;
@@ -213,6 +309,13 @@ Sizes sizes_of(const View<const T***, Exec>& features_NLC, int window, const Hea
           padded<P>(channels)};
 }
 
+/// Where a part holds the sums of a track's taps: 75 rows of channels.
+template <class T, class Exec>
+PartMatrix feature_parts(const ProfileBackwardWeights<T, Exec>& kernel, int track) {
+  const Sizes& n = kernel.n;
+  return {parts_per_slice<Exec>, kernel.part_size(), std::int64_t{track} * head_taps * n.row, head_taps, n.channels, n.row};
+}
+
 /// From the parts to fconv.weight (T, C+K, 75) and fconv.bias (T).
 template <class T, class Exec>
 void add_weights(const Exec& exec, const GradientRows<T, Exec>& gradient, int n_slices, const HeadWeights<T, Exec>& weights,
@@ -221,16 +324,16 @@ void add_weights(const Exec& exec, const GradientRows<T, Exec>& gradient, int n_
   const int inputs = n.channels + n.controls;
   for (int t = 0; t < n.tracks; ++t) {
     const std::int64_t track = weights.profile_weight_offset + std::int64_t{t} * inputs * head_taps;
-    const PartMatrix features{kernel.part_size(), std::int64_t{t} * head_taps * n.row, head_taps, n.channels, n.row};
     add_parts(exec, "cheri::nn::profile_head_backward::add_weight", gradient, n_slices, GradientPlace{track, 1, head_taps},
-              partial, features);
+              partial, feature_parts(kernel, t));
     if (n.controls == 0) continue;
     const int taps = n.controls * head_taps;
-    const PartMatrix controls{kernel.part_size(), kernel.control_begin() + std::int64_t{t} * taps, 1, taps, taps};
+    const PartMatrix controls{
+        parts_per_slice<Exec>, kernel.part_size(), kernel.control_begin() + std::int64_t{t} * taps, 1, taps, taps};
     add_parts(exec, "cheri::nn::profile_head_backward::add_control", gradient, n_slices,
               GradientPlace{track + std::int64_t{n.channels} * head_taps, taps, 1}, partial, controls);
   }
-  const PartMatrix bias{kernel.part_size(), kernel.bias_begin(), 1, n.tracks, n.tracks};
+  const PartMatrix bias{parts_per_slice<Exec>, kernel.part_size(), kernel.bias_begin(), 1, n.tracks, n.tracks};
   add_parts(exec, "cheri::nn::profile_head_backward::add_bias", gradient, n_slices,
             GradientPlace{weights.profile_bias_offset, n.tracks, 1}, partial, bias);
 }
@@ -243,9 +346,19 @@ template <class T, class Exec>
 void profile_head_forward(const Exec& exec, const View<T***, Exec>& logits_NTW, const View<const T***, Exec>& features_NLC,
                           const View<const T***, Exec>& control_NKL, const HeadWeights<T, Exec>& weights) {
   const Sizes n = sizes_of(features_NLC, static_cast<int>(logits_NTW.extent(2)), weights);
-  const ProfileForward<T, Exec> kernel{
-      logits_NTW, features_NLC, control_NKL, weights.profile, weights.profile_weight, weights.profile_bias, n};
-  Kokkos::parallel_for("cheri::nn::profile_head_forward", team_policy(exec, n.examples * tiles_of<Exec>(n.window)), kernel);
+  if constexpr (is_host_space<Exec>) {
+    const ProfileForward<T, Exec> kernel{
+        logits_NTW, features_NLC, control_NKL, weights.profile, weights.profile_weight, weights.profile_bias, n};
+    Kokkos::parallel_for("cheri::nn::profile_head_forward", team_policy(exec, n.examples * tiles_of(n.window)), kernel);
+  } else {
+    for (int t = 0; t < n.tracks; ++t) {
+      TrackProducts<T, Exec>{exec, n, weights, t}.forward(features_NLC.data());
+      const GatherLogits<T, Exec> gather{
+          logits_NTW, weights.tap_products, control_NKL, weights.profile_weight, weights.profile_bias, n, t};
+      Kokkos::parallel_for("cheri::nn::profile_head_forward::gather",
+                           Kokkos::RangePolicy<Exec>(exec, 0, n.examples * n.window), gather);
+    }
+  }
 }
 
 template <class T, class Exec>
@@ -257,11 +370,28 @@ void profile_head_backward(const Exec& exec, const GradientRows<T, Exec>& gradie
   const int n_slices = gradient.n_slices(n.examples);
   const ProfileBackwardWeights<T, Exec> kernel{partial.values, dlogits_NTW, features_NLC,
                                                control_NKL,    n,           gradient.slice_size};
-  Kokkos::parallel_for("cheri::nn::profile_head_backward::weights", part_policy(exec, n_slices * parts_per_slice), kernel);
-  add_weights(exec, gradient, n_slices, weights, partial, kernel);
-  const ProfileBackwardInput<T, Exec> input{dfeatures_NLC, dlogits_NTW, weights.profile, n};
-  Kokkos::parallel_for("cheri::nn::profile_head_backward::input", team_policy(exec, n.examples * tiles_of<Exec>(n.length)),
-                       input);
+  Kokkos::parallel_for("cheri::nn::profile_head_backward::weights", team_policy(exec, n_slices * parts_per_slice<Exec>),
+                       kernel);
+  if constexpr (is_host_space<Exec>) {
+    add_weights(exec, gradient, n_slices, weights, partial, kernel);
+    const ProfileBackwardInput<T, Exec> input{dfeatures_NLC, dlogits_NTW, weights.profile, n};
+    Kokkos::parallel_for("cheri::nn::profile_head_backward::input", team_policy(exec, n.examples * tiles_of(n.length)),
+                         input);
+  } else {
+    // All weights first: dfeatures may lie where the features are.
+    for (int t = 0; t < n.tracks; ++t) {
+      const TrackProducts<T, Exec> products{exec, n, weights, t};
+      products.spread(dlogits_NTW);
+      products.weight_gradient(features_NLC.data(), partial.values.data(), feature_parts(kernel, t), n_slices,
+                               gradient.slice_size);
+    }
+    add_weights(exec, gradient, n_slices, weights, partial, kernel);
+    for (int t = 0; t < n.tracks; ++t) {
+      const TrackProducts<T, Exec> products{exec, n, weights, t};
+      products.spread(dlogits_NTW);
+      products.input_gradient(dfeatures_NLC.data());
+    }
+  }
 }
 
 #define CHERI_PROFILE_HEAD(T, Exec)                                                                                \

@@ -39,12 +39,12 @@ struct StemForward {
   int length, channels, packs;
 
   KOKKOS_FUNCTION void operator()(const TeamMember<Exec>& team) const {
-    const Tile tile = tile_at<Exec>(team.league_rank(), length);
+    const Tile tile = tile_at(team.league_rank(), length);
     const Codes codes{&codes_NL(tile.example, 0), length};
-    Kokkos::parallel_for(Kokkos::TeamThreadRange(team, packs), [&](const int pack) {
-      const int c = pack * width<P>;
+    for_each_strip<Exec, P>(team, packs, [&](const Strip& strip) {
+      const int c = strip.channel;
       const P bias = load<P>(&bias_C(c), channels - c);
-      for (int l = tile.begin; l < tile.begin + tile.rows; ++l) {
+      for (int l = tile.begin + strip.first; l < tile.begin + tile.rows; l += strips<Exec>) {
         store(&out_NLC(tile.example, l, c), gelu(before_gelu(codes, l, taps.data(), packs * width<P>, bias, c)),
               channels - c);
       }
@@ -66,7 +66,7 @@ struct StemBackward {
   [[nodiscard]] KOKKOS_FUNCTION int row() const { return packs * width<P>; }
   [[nodiscard]] KOKKOS_FUNCTION std::int64_t part_size() const { return static_cast<std::int64_t>(part_rows) * row(); }
   [[nodiscard]] KOKKOS_FUNCTION std::size_t scratch_bytes() const {
-    return sizeof(T) * static_cast<std::size_t>(tile_rows<Exec>() * row()) + 64;
+    return sizeof(T) * static_cast<std::size_t>(tile_rows * row()) + 64;
   }
 
   KOKKOS_FUNCTION void operator()(const TeamMember<Exec>& team) const {
@@ -75,31 +75,34 @@ struct StemBackward {
     T* d_before = static_cast<T*>(team.team_scratch(level).get_shmem_aligned(scratch_bytes() - 64, 64));
     const PartRange range = part_range<Exec>(team.league_rank(), slice_size, length);
     for (int t = range.begin; t < range.end; ++t) {
-      const Tile tile = tile_at<Exec>(t, length);
+      const Tile tile = tile_at(t, length);
       const Codes codes{&codes_NL(tile.example, 0), length};
       gradient_before_gelu(team, tile, codes, d_before, part);
       team.team_barrier();
-      add_taps(team, tile, codes, d_before, part);
+      if constexpr (strips<Exec> == 1) add_taps(team, tile, codes, d_before, part);
+      else sum_taps(team, tile, codes, d_before, part);
       team.team_barrier();
     }
   }
 
-  /// d_before = dout gelu'(before), and its sum over the rows to the bias.
+  /// d_before = dout gelu'(before); where one thread has all rows also their sum, to the bias.
   KOKKOS_FUNCTION void gradient_before_gelu(const TeamMember<Exec>& team, const Tile& tile, const Codes& codes, T* d_before,
                                             T* part) const {
-    Kokkos::parallel_for(Kokkos::TeamThreadRange(team, packs), [&](const int pack) {
-      const int c = pack * width<P>;
+    for_each_strip<Exec, P>(team, packs, [&](const Strip& strip) {
+      const int c = strip.channel;
       const P bias = load<P>(&bias_C(c), channels - c);
       P d_bias(T(0));
-      for (int r = 0; r < tile.rows; ++r) {
+      for (int r = strip.first; r < tile.rows; r += strips<Exec>) {
         const int l = tile.begin + r;
         const P slope = gelu_and_derivative(before_gelu(codes, l, taps.data(), row(), bias, c)).derivative;
         const P value = load<P>(&dout_NLC(tile.example, l, c), channels - c) * slope;
         store(d_before + r * row() + c, value);
         d_bias = d_bias + value;
       }
-      T* at = part + static_cast<std::int64_t>(stem_taps) * 5 * row() + c;
-      store(at, load<P>(at) + d_bias);
+      if constexpr (strips<Exec> == 1) {
+        T* at = part + static_cast<std::int64_t>(stem_taps) * 5 * row() + c;
+        store(at, load<P>(at) + d_bias);
+      }
     });
   }
 
@@ -111,6 +114,23 @@ struct StemBackward {
       for (int r = 0; r < tile.rows; ++r) {
         T* at = part + (k * 5 + codes.at(tile.begin + r + k - reach)) * row() + c;
         store(at, load<P>(at) + load<P>(d_before + r * row() + c));
+      }
+    });
+  }
+
+  /// The same with a tile's sums in registers, one for each base; behind the taps comes the bias.
+  KOKKOS_FUNCTION void sum_taps(const TeamMember<Exec>& team, const Tile& tile, const Codes& codes, const T* d_before,
+                                T* part) const {
+    Kokkos::parallel_for(Kokkos::TeamThreadRange(team, (stem_taps + 1) * packs), [&](const int index) {
+      const int k = index / packs, c = index % packs;
+      const bool is_bias = k == stem_taps;
+      T sums[no_base] = {};
+      for (int r = 0; r < tile.rows; ++r) {
+        const int code = is_bias ? 0 : codes.at(tile.begin + r + k - reach);
+        for (int base = 0; base < no_base; ++base) sums[base] += code == base ? d_before[r * row() + c] : T(0);
+      }
+      for (int base = 0; base < no_base; ++base) {
+        if (base == 0 || !is_bias) part[(k * 5 + base) * row() + c] += sums[base];
       }
     });
   }
@@ -158,7 +178,7 @@ void stem_forward(const Exec& exec, const View<T***, Exec>& out_NLC, const View<
   const int packs = padded<Pack<Exec, T>>(channels) / width<Pack<Exec, T>>;
   const StemForward<T, Exec> kernel{out_NLC, codes_NL, weights.taps, weights.bias_C, length, channels, packs};
   const int examples = static_cast<int>(codes_NL.extent(0));
-  Kokkos::parallel_for("cheri::nn::stem_forward", team_policy(exec, examples * tiles_of<Exec>(length)), kernel);
+  Kokkos::parallel_for("cheri::nn::stem_forward", team_policy(exec, examples * tiles_of(length)), kernel);
 }
 
 template <class T, class Exec>
@@ -172,11 +192,12 @@ void stem_backward(const Exec& exec, const GradientRows<T, Exec>& gradient, cons
   StemBackward<T, Exec> kernel{partial.values, dout_NLC, codes_NL, weights.taps,        weights.bias_C,
                                length,         channels, packs,    gradient.slice_size, 0};
   kernel.level = scratch_level<Exec>(kernel.scratch_bytes());
-  Kokkos::parallel_for(
-      "cheri::nn::stem_backward",
-      part_policy(exec, n_slices * parts_per_slice).set_scratch_size(kernel.level, Kokkos::PerTeam(kernel.scratch_bytes())),
-      kernel);
-  const PartMatrix taps{kernel.part_size(), 0, StemBackward<T, Exec>::part_rows, channels, kernel.row()};
+  Kokkos::parallel_for("cheri::nn::stem_backward",
+                       team_policy(exec, n_slices * parts_per_slice<Exec>)
+                           .set_scratch_size(kernel.level, Kokkos::PerTeam(kernel.scratch_bytes())),
+                       kernel);
+  const PartMatrix taps{parts_per_slice<Exec>, kernel.part_size(), 0, StemBackward<T, Exec>::part_rows, channels,
+                        kernel.row()};
   add_parts(exec, "cheri::nn::stem_backward::add_parts", gradient, n_slices,
             StemPlace{weights.weight_offset, weights.bias_offset}, partial, taps);
 }

@@ -1,9 +1,9 @@
-// The product of a tile of rows with a weight matrix: the one place where the arithmetic of the MLP happens.
+// The product of a tile of rows with a weight matrix: the one place where the arithmetic of the MLP happens on cores.
 //
 // A micro-tile of `micro_rows` rows by two packs of columns is kept in registers over the whole inner dimension and then
 // handed to an epilogue. The right-hand matrix is either packed (weights: panels of two packs, whose rows lie one after
-// another) or a scratch tile with its row stride. One thread makes one micro-tile: on a CPU a team is one thread, which
-// walks panel by panel so that a panel stays in the first-level cache; on a GPU the team's threads share them.
+// another) or a scratch tile with its row stride. A team is one thread, which walks panel by panel so that a panel stays in
+// the first-level cache.
 #pragma once
 
 #include "nn/kernels/pack.hpp"

@@ -1,5 +1,6 @@
 // From the flat parameter buffer to the order in which the kernels read: once after every change of the parameters.
 #include "cheri/nn/ops.hpp"
+#include "nn/kernels/product.hpp"
 #include "nn/kernels/tile_product.hpp"
 #include "nn/kernels/tiles.hpp"
 
@@ -77,6 +78,7 @@ void BlockWeights<T, Exec>::lay_out(Arena<Exec>& arena, const ModelShape& shape,
   hidden = shape.hidden();
   dilation = 1 << layer;
   residual_scale = static_cast<T>(shape.residual_scale);
+  if constexpr (!is_host_space<Exec>) return;
   linear1_t = take_packed<P, T>(arena, "linear1_t", shape.n_filters, hidden);
   linear2_t = take_packed<P, T>(arena, "linear2_t", hidden, shape.n_filters);
   if (!training) return;
@@ -88,6 +90,9 @@ template <class T, class Exec>
 void BlockWeights<T, Exec>::load(const Exec& exec, const View<const T*, Exec>& parameters_P, const ModelShape& shape) {
   const int channels = shape.n_filters;
   conv_3C = View<const T**, Exec>(parameters_P.data() + conv_offset, 3, channels);
+  linear1_HC = View<const T**, Exec>(parameters_P.data() + linear1_offset, hidden, channels);
+  linear2_CH = View<const T**, Exec>(parameters_P.data() + linear2_offset, channels, hidden);
+  if constexpr (!is_host_space<Exec>) return;
   pack_matrix(exec, linear1_t, parameters_P, {linear1_offset, 1, channels}, channels, hidden);
   pack_matrix(exec, linear2_t, parameters_P, {linear2_offset, 1, hidden}, hidden, channels);
   if (linear1.data() == nullptr) return;
@@ -99,28 +104,38 @@ template <class T, class Exec>
 void BlockScratch<T, Exec>::lay_out(Arena<Exec>& arena, const ModelShape& shape, int n_examples, int n_slices,
                                     bool training) {
   const auto examples = static_cast<std::size_t>(n_examples);
-  const int tiles = tiles_of<Exec>(shape.in_window);
+  const auto length = static_cast<std::size_t>(shape.in_window), filters = static_cast<std::size_t>(shape.n_filters);
+  const int tiles = tiles_of(shape.in_window);
   sums = arena.template take<View<double***, Exec>>("tile_sums", examples, static_cast<std::size_t>(tiles), std::size_t{2});
+  const auto hidden_size = examples * length * static_cast<std::size_t>(whole_quads(shape.hidden()));
+  if (!is_host_space<Exec>) hidden = arena.template take<View<T*, Exec>>("hidden", hidden_size);
   if (!training) return;
+  if (!is_host_space<Exec>) {
+    z_NLC = arena.template take<View<T***, Exec>>("z", examples, length, filters);
+    d_hidden = arena.template take<View<T*, Exec>>("d_hidden", hidden_size);
+  }
   example_sums_N2 = arena.template take<View<double**, Exec>>("example_sums", examples, std::size_t{2});
-  dz_NLC = arena.template take<View<T***, Exec>>("dz", examples, static_cast<std::size_t>(shape.in_window),
-                                                 static_cast<std::size_t>(shape.n_filters));
+  dz_NLC = arena.template take<View<T***, Exec>>("dz", examples, length, filters);
   partial.values = arena.template take<View<T*, Exec>>("partial_sums", PartialSums<T, Exec>::size_for(shape, n_slices));
 }
 
 template <class T, class Exec>
 std::size_t PartialSums<T, Exec>::size_for(const ModelShape& shape, int n_slices) {
   using P = Pack<Exec, T>;
+  const auto parts = static_cast<std::size_t>(parts_per_slice<Exec>);
+  const auto mlp_parts_per_slice = static_cast<std::size_t>(mlp_parts<Exec>(shape.n_filters, shape.hidden()));
   const auto row = static_cast<std::size_t>(padded<P>(shape.n_filters));
-  const auto hidden_row = static_cast<std::size_t>(padded<P>(shape.hidden()));
-  const std::size_t mlp =
-      static_cast<std::size_t>(shape.hidden()) * row + static_cast<std::size_t>(shape.n_filters) * hidden_row;
+  const auto whole = [](int n) { return static_cast<std::size_t>(is_host_space<Exec> ? padded<P>(n) : whole_quads(n)); };
+  const std::size_t mlp = static_cast<std::size_t>(shape.hidden()) * whole(shape.n_filters) +
+                          static_cast<std::size_t>(shape.n_filters) * whole(shape.hidden());
   const std::size_t stem = (stem_taps * 5 + 1) * row;
   const auto tracks = static_cast<std::size_t>(shape.n_tracks());
   const std::size_t head =
       tracks * head_taps * row + tracks * static_cast<std::size_t>(shape.n_controls) * head_taps + tracks;
+  const std::size_t taps = std::size_t{strips<Exec>} * 3 * row;
   // Rows of a part are read in whole packs: one pack more behind the last.
-  return static_cast<std::size_t>(n_slices * parts_per_slice) * std::max({mlp, stem, head, 3 * row}) + width<P>;
+  return static_cast<std::size_t>(n_slices) * std::max(mlp_parts_per_slice * mlp, parts * std::max({stem, head, taps})) +
+         width<P>;
 }
 
 template <class T, class Exec>
@@ -140,6 +155,10 @@ void HeadWeights<T, Exec>::lay_out(Arena<Exec>& arena, const ModelShape& shape, 
                                                 static_cast<std::size_t>(n_tracks * head_taps * padded<P>(shape.n_filters)));
   mean_NC = arena.template take<View<T**, Exec>>("mean_features", examples, static_cast<std::size_t>(shape.n_filters));
   control_N = arena.template take<View<T*, Exec>>("control", examples);
+  if (is_host_space<Exec>) return;
+  const auto tap_row = static_cast<std::size_t>(whole_quads(head_taps));
+  tap_products =
+      arena.template take<View<T*, Exec>>("tap_products", examples * static_cast<std::size_t>(shape.in_window) * tap_row);
 }
 
 template <class T, class Exec>
