@@ -19,7 +19,10 @@ struct EvaluateOptions {
 int run_evaluate(const parallel::Communicator& communicator, const EvaluateOptions& options) {
   const train::Checkpoint checkpoint = train::read_checkpoint(train::model_path(options.model));
   train::TrainConfig config = train::parse_config(checkpoint.config, options.model);
-  if (!options.data.empty()) config.data.path = options.data;
+  if (!options.data.empty()) {
+    config.data.path = options.data;
+    config.data_mode = "auto";   // the deck's is for its own file
+  }
   const train::Evaluation evaluation = train::evaluate(communicator, config, checkpoint, options.split);
   if (!communicator.root()) return 0;
   const std::string text = options.json ? train::metrics_json(config, checkpoint, evaluation) : metrics_table(evaluation);

@@ -142,11 +142,12 @@ int run_train(const parallel::Communicator& communicator, const TrainOptions& op
   }
 
   Progress progress(config.log_seconds);
-  train::Trainer trainer(communicator, signals, config, train::read_splits(config), from.checkpoint,
+  train::Trainer trainer(communicator, signals, config, train::open_splits(communicator, config), from.checkpoint,
                          make_observer(progress, config));
   spdlog::info("{}: {} parameters in {}, {} steps an epoch, {} steps in all, {:.0f} MB a rank", config.name,
                nn::ParameterTable(trainer.shape()).size(), nn::name_of(trainer.precision()), trainer.steps_per_epoch(),
                trainer.total_steps(), static_cast<double>(trainer.bytes()) / 1e6);
+  spdlog::info("data.mode {}: {}", train::name_of(trainer.data_plan().mode), trainer.data_plan().why);
   const train::Outcome outcome = trainer.run();
   progress.clear();
   if (outcome == train::Outcome::interrupted) {

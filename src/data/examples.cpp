@@ -4,6 +4,7 @@
 #include "cheri/base/check.hpp"
 #include "example_windows.hpp"
 #include "examples_file.hpp"
+#include "record_memory.hpp"
 #include "tables.hpp"
 #include "tracks_records.hpp"
 

@@ -129,7 +129,7 @@ Feed<Exec> Feed<Exec>::streamed(const Examples& examples, std::int64_t slots) {
 
 template <class Exec>
 std::size_t Feed<Exec>::bytes() const {
-  return m_dataset.bytes();
+  return m_keeper ? 0 : m_dataset.bytes();
 }
 
 template <class Exec>

@@ -20,4 +20,7 @@ void copy_records(const RecordLayout& layout, const RecordMemory& from, std::spa
 /// to = values in an element type that holds them exactly.
 void store_values(ElementType type, std::byte* to, const std::vector<float>& values);
 
+/// 0, ..., n - 1.
+std::vector<std::int64_t> numbers_below(std::int64_t n);
+
 }   // namespace cheri::data

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <type_traits>
+#include <utility>
 
 namespace cheri::data {
 
@@ -28,22 +30,20 @@ auto with_type(ElementType type, const Body& body) {
   throw Error("an element type that is none");
 }
 
-/// Memory of many records, whose arrays are those of an example set.
+/// Memory of many records.
 class RecordsInMemory : public RecordSource {
  public:
-  explicit RecordsInMemory(ExampleSet set, const RecordLayout& layout)
-      : m_set(std::move(set)),
-        m_layout(layout),
-        m_from{m_set.codes.data(), m_set.signal.bytes.data(), m_set.control.bytes.data()} {}
+  RecordsInMemory(const RecordLayout& layout, const RecordMemory& memory, std::shared_ptr<const void> keeper)
+      : m_layout(layout), m_memory(memory), m_keeper(std::move(keeper)) {}
 
   void read(std::span<const std::int64_t> records, const RecordMemory& to) const override {
-    copy_records(m_layout, m_from, records, to);
+    copy_records(m_layout, m_memory, records, to);
   }
 
  private:
-  ExampleSet m_set;
   RecordLayout m_layout;
-  RecordMemory m_from;
+  RecordMemory m_memory;
+  std::shared_ptr<const void> m_keeper;
 };
 
 }   // namespace
@@ -111,6 +111,12 @@ void store_values(ElementType type, std::byte* to, const std::vector<float>& val
   });
 }
 
+std::vector<std::int64_t> numbers_below(std::int64_t n) {
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(n));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
 float SignalBlock::at(std::size_t i) const { return to_floats(type, bytes.data() + i * size_of(type), 1).front(); }
 
 // ---- examples ----------------------------------------------------------------------------------------------------------
@@ -139,11 +145,15 @@ void Examples::visit_signals(std::int64_t begin, std::int64_t end,
   }
 }
 
+Examples examples_in(const ExampleIndex& index, const RecordLayout& layout, const RecordMemory& memory,
+                     std::shared_ptr<const void> keeper) {
+  return {index, layout, numbers_below(index.size()), std::make_shared<RecordsInMemory>(layout, memory, std::move(keeper))};
+}
+
 Examples examples_of(ExampleSet set) {
-  Examples examples{set, set.layout(set.signal.type, set.control.type), {}, nullptr};
-  for (std::int64_t i = 0; i < set.size(); ++i) examples.records.push_back(i);
-  examples.source = std::make_shared<RecordsInMemory>(std::move(set), examples.layout);
-  return examples;
+  const auto keeper = std::make_shared<ExampleSet>(std::move(set));
+  return examples_in(*keeper, keeper->layout(keeper->signal.type, keeper->control.type),
+                     {keeper->codes.data(), keeper->signal.bytes.data(), keeper->control.bytes.data()}, keeper);
 }
 
 ExampleSet read_all(const Examples& examples) {

@@ -5,7 +5,6 @@
 #include "tables.hpp"
 
 #include <map>
-#include <numeric>
 #include <utility>
 
 namespace cheri::data {
@@ -96,12 +95,6 @@ Examples examples_of_tracks(TracksFile file, ExampleIndex index) {
   Examples examples{index, layout, numbers_below(index.size()), nullptr};
   examples.source = std::make_shared<TracksRecords>(std::move(file), std::move(index), layout);
   return examples;
-}
-
-std::vector<std::int64_t> numbers_below(std::int64_t n) {
-  std::vector<std::int64_t> numbers(static_cast<std::size_t>(n));
-  std::iota(numbers.begin(), numbers.end(), 0);
-  return numbers;
 }
 
 }   // namespace cheri::data

@@ -29,7 +29,4 @@ ElementType type_of_tracks(const TracksFile& file, bool control);
 /// The examples of an index of a tracks file.
 Examples examples_of_tracks(TracksFile file, ExampleIndex index);
 
-/// 0, ..., n - 1.
-std::vector<std::int64_t> numbers_below(std::int64_t n);
-
 }   // namespace cheri::data

@@ -102,6 +102,8 @@ void TrainConfig::check() const {
   model.check();
   CHERI_REQUIRE_INPUT(precision == "auto" || precision == "fp32" || precision == "tf32" || precision == "bf16",
                       "training.precision is \"" << precision << "\", and must be auto, fp32, tf32 or bf16");
+  CHERI_REQUIRE_INPUT(data_mode == "auto" || data_mode == "device" || data_mode == "node" || data_mode == "stream",
+                      "data.mode is \"" << data_mode << "\", and must be auto, device, node or stream");
   check_splits(*this);
   CHERI_REQUIRE_INPUT(batch_size % slices() == 0, "training.gradient_slices is "
                                                       << gradient_slices

@@ -95,7 +95,9 @@ Examples open_examples(const DataSpec& spec, const Selection& selection, const S
 /// and those on other chromosomes are left out and counted in peaks_report. Throws InputError if none is left.
 Examples open_regions(const DataSpec& spec, const std::string& bed_path);
 
-/// Examples that are in host memory already.
+/// Examples whose records are in host memory already; `keeper` owns that memory.
+Examples examples_in(const ExampleIndex& index, const RecordLayout& layout, const RecordMemory& memory,
+                     std::shared_ptr<const void> keeper);
 Examples examples_of(ExampleSet set);
 
 /// The source is verified, and all records are read.

@@ -31,7 +31,7 @@ class Feed {
 
   [[nodiscard]] const Dataset<Exec>& dataset() const { return m_dataset; }
   [[nodiscard]] bool is_streamed() const { return m_ring != nullptr; }
-  [[nodiscard]] std::size_t bytes() const;   ///< of the records that this rank holds
+  [[nodiscard]] std::size_t bytes() const;   ///< of records in memory of its own
 
   /// Where the draw of number i finds its record, if draws are numbered and queued example by example.
   [[nodiscard]] std::int32_t slot_of(std::int64_t i) const;
