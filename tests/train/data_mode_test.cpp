@@ -126,7 +126,7 @@ TEST_F(DataModes, StreamingAllocatesNothingAfterTheFirstStep) {
   const StopSignals signals;
   const Splits splits = open_splits(world, config);
   Trainer trainer(world, signals, config, splits, {}, {});
-  trainer.begin_epoch(data::centred_order(splits.training.index.size(), 5));
+  trainer.begin_epoch(data::centred_order(4 * config.batch_size, 5));
   trainer.take_steps(1);
   Kokkos::Tools::Experimental::set_allocate_data_callback(
       [](Kokkos_Profiling_SpaceHandle, const char*, const void*, std::uint64_t bytes) { allocations += bytes > 0 ? 1 : 0; });
