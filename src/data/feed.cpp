@@ -112,9 +112,10 @@ Feed<Exec> Feed<Exec>::resident(const Examples& examples) {
 }
 
 template <class Exec>
-Feed<Exec> Feed<Exec>::in_place(const Examples& examples, const RecordMemory& memory, std::shared_ptr<const void> keeper) {
+Feed<Exec> Feed<Exec>::in_place(const Examples& examples, const RecordMemory& memory,
+                                const std::shared_ptr<const void>& keeper) {
   Feed feed(Dataset<Exec>(examples.index, examples.layout, examples.index.size(), memory));
-  feed.m_keeper = std::move(keeper);
+  feed.m_keeper = keeper;
   return feed;
 }
 

@@ -21,7 +21,7 @@ class Feed {
   /// All records in memory of Exec, read by the constructor.
   static Feed resident(const Examples& examples);
   /// All records in memory that Exec can read, where they are; `keeper` owns it.
-  static Feed in_place(const Examples& examples, const RecordMemory& memory, std::shared_ptr<const void> keeper);
+  static Feed in_place(const Examples& examples, const RecordMemory& memory, const std::shared_ptr<const void>& keeper);
   /// `slots` records at a time, read ahead by threads. On a GPU they are copied from pinned host memory.
   static Feed streamed(const Examples& examples, std::int64_t slots);
 
