@@ -30,7 +30,7 @@ class Numbers : public RecordSource {
     n_read += static_cast<std::int64_t>(records.size());
   }
 
-  std::int64_t bad = -1, worse = -1;
+  std::atomic<std::int64_t> bad{-1}, worse{-1};   // records that cannot be read
   mutable std::atomic<std::int64_t> n_read{0};
 };
 
