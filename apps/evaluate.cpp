@@ -19,7 +19,10 @@ struct EvaluateOptions {
 int run_evaluate(const EvaluateOptions& options) {
   const train::Checkpoint checkpoint = train::read_checkpoint(train::model_path(options.model));
   train::TrainConfig config = train::parse_config(checkpoint.config, options.model);
-  if (!options.data.empty()) config.data.path = options.data;
+  if (!options.data.empty()) {
+    config.data.path = options.data;
+    config.data_mode = "auto";   // the deck's is for its own file
+  }
   const auto communicator = parallel::Communicator::world(config.timeout_seconds);
   const train::Evaluation evaluation = train::evaluate(communicator, config, checkpoint, options.split);
   if (!communicator.root()) return 0;

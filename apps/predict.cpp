@@ -1,5 +1,6 @@
 #include "cheri/train/predictions.hpp"
 
+#include "cheri/train/data_mode.hpp"
 #include "cheri/train/deck.hpp"
 #include "cheri/train/results.hpp"
 #include "command.hpp"
@@ -28,18 +29,23 @@ void note_left_out(const PredictOptions& options, const data::LociReport& report
 int run_predict(const PredictOptions& options) {
   const train::Checkpoint checkpoint = train::read_checkpoint(train::model_path(options.model));
   train::TrainConfig config = train::parse_config(checkpoint.config, options.model);
-  if (!options.data.empty()) config.data.path = options.data;
-  const data::ExampleSet examples =
-      options.regions.empty() ? data::read_examples(config.data, {train::chromosomes_of(config, options.split), 0, false})
-                              : data::read_regions(config.data, options.regions);
-  note_left_out(options, examples.peaks_report);
+  if (!options.data.empty()) {
+    config.data.path = options.data;
+    config.data_mode = "auto";   // the deck's is for its own file
+  }
   const auto communicator = parallel::Communicator::world(config.timeout_seconds);
-  const train::Predictions predictions = train::predict(communicator, checkpoint, examples, config.precision_wanted());
+  const bool of_regions = !options.regions.empty();
+  const data::Examples examples =
+      of_regions ? data::open_regions(config.data, options.regions)
+                 : train::open_split(communicator, config.data, {train::chromosomes_of(config, options.split), 0, false});
+  note_left_out(options, examples.index.peaks_report);
+  const train::Predictions predictions =
+      train::predict(communicator, checkpoint, examples, of_regions ? "auto" : config.data_mode, config.precision_wanted());
   if (!communicator.root()) return 0;
-  train::write_predictions(options.out, predictions, examples, command_line());
-  spdlog::info("wrote {}: {} loci", options.out, examples.size());
+  train::write_predictions(options.out, predictions, examples.index, command_line());
+  spdlog::info("wrote {}: {} loci", options.out, examples.index.size());
   if (options.bigwig.empty()) return 0;
-  for (const std::string& path : train::write_prediction_tracks(options.bigwig, predictions, examples))
+  for (const std::string& path : train::write_prediction_tracks(options.bigwig, predictions, examples.index))
     spdlog::info("wrote {}", path);
   return 0;
 }

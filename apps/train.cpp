@@ -143,12 +143,12 @@ int run_train(const parallel::Communicator& world, const TrainOptions& options) 
   }
 
   Progress progress(config.log_seconds);
-  train::Splits splits = train::read_splits(config);
-  communicator.barrier(parallel::Limit::none);   // each rank reads at its own pace
-  train::Trainer trainer(communicator, signals, config, std::move(splits), from.checkpoint, make_observer(progress, config));
+  train::Trainer trainer(communicator, signals, config, train::open_splits(communicator, config), from.checkpoint,
+                         make_observer(progress, config));
   spdlog::info("{}: {} parameters in {}, {} steps an epoch, {} steps in all, {:.0f} MB a rank", config.name,
                nn::ParameterTable(trainer.shape()).size(), nn::name_of(trainer.precision()), trainer.steps_per_epoch(),
                trainer.total_steps(), static_cast<double>(trainer.bytes()) / 1e6);
+  spdlog::info("data.mode {}: {}", train::name_of(trainer.data_plan().mode), trainer.data_plan().why);
   if (communicator.size() > 1) spdlog::info("gradients travel by {}", trainer.exchange());
   const train::Outcome outcome = trainer.run();
   progress.clear();

@@ -2,7 +2,7 @@
 
 #include "cheri/base/check.hpp"
 
-#include <cstring>
+#include <string>
 
 namespace cheri::data {
 namespace {
@@ -33,7 +33,7 @@ void gather_codes(const Exec& exec, const View<Code**, Exec>& codes_NL, const Vi
 
 /// Signals or controls of the window in float, of element type T; reversed with mirrored channels where the draw says so.
 template <class T, class Exec>
-void gather_signal(const Exec& exec, const View<float***, Exec>& out_NCW, const View<const std::uint8_t*, Exec>& bytes,
+void gather_signal(const Exec& exec, const View<float***, Exec>& out_NCW, const View<const std::byte*, Exec>& bytes,
                    const View<const int*, Exec>& mirror, const View<const Draw*, Exec>& draws, const Extents& n) {
   const T* records = reinterpret_cast<const T*>(bytes.data());
   const auto total = static_cast<std::int64_t>(draws.extent(0)) * n.channels * n.window;
@@ -52,7 +52,7 @@ void gather_signal(const Exec& exec, const View<float***, Exec>& out_NCW, const 
 
 template <class Exec>
 void gather_any(const Exec& exec, const View<float***, Exec>& out_NCW, ElementType type,
-                const View<const std::uint8_t*, Exec>& bytes, const View<const int*, Exec>& mirror,
+                const View<const std::byte*, Exec>& bytes, const View<const int*, Exec>& mirror,
                 const View<const Draw*, Exec>& draws, const Extents& n) {
   switch (type) {
     case ElementType::u8: return gather_signal<std::uint8_t>(exec, out_NCW, bytes, mirror, draws, n);
@@ -87,52 +87,72 @@ View<int*, Exec> mirrored_channels(const std::vector<Track>& tracks, bool contro
 }
 
 template <class T, class Exec>
-View<T*, Exec> copy_in(const char* label, const void* data, std::size_t bytes) {
-  const View<T*, Exec> view(Kokkos::view_alloc(std::string(label), Kokkos::WithoutInitializing), bytes);
-  Kokkos::deep_copy(view, HostView<const T*>(static_cast<const T*>(data), bytes));
-  return view;
+View<T*, Exec> allocate(const char* label, std::int64_t n, std::size_t bytes) {
+  return View<T*, Exec>(Kokkos::view_alloc(std::string(label), Kokkos::WithoutInitializing),
+                        static_cast<std::size_t>(n) * bytes);
+}
+
+template <class ViewType, class T>
+void copy_in(const ViewType& view, const std::vector<T>& values) {
+  Kokkos::deep_copy(view, HostView<const T*>(values.data(), values.size()));
 }
 
 }   // namespace
 
 template <class Exec>
+Dataset<Exec>::Dataset(const ExampleIndex& index, const RecordLayout& layout, std::int64_t slots)
+    : m_size(slots),
+      m_layout(layout),
+      m_windows(index.windows),
+      m_codes(allocate<Code, Exec>("cheri::data::codes", slots, layout.codes_bytes())),
+      m_signal(allocate<std::byte, Exec>("cheri::data::signal", slots, layout.signal_bytes())),
+      m_control(allocate<std::byte, Exec>("cheri::data::control", slots, layout.control_bytes())),
+      m_signal_mirror(mirrored_channels<Exec>(index.tracks, false)),
+      m_control_mirror(mirrored_channels<Exec>(index.tracks, true)) {}
+
+template <class Exec>
+Dataset<Exec>::Dataset(const ExampleIndex& index, const RecordLayout& layout, std::int64_t slots, const RecordMemory& memory)
+    : m_size(slots),
+      m_layout(layout),
+      m_windows(index.windows),
+      m_codes(memory.codes, static_cast<std::size_t>(slots) * layout.codes_bytes()),
+      m_signal(memory.signal, static_cast<std::size_t>(slots) * layout.signal_bytes()),
+      m_control(memory.control, static_cast<std::size_t>(slots) * layout.control_bytes()),
+      m_signal_mirror(mirrored_channels<Exec>(index.tracks, false)),
+      m_control_mirror(mirrored_channels<Exec>(index.tracks, true)) {}
+
+template <class Exec>
 Dataset<Exec>::Dataset(const ExampleSet& examples)
-    : m_size(examples.size()),
-      m_bytes(examples.codes.size() + examples.signal.bytes.size() + examples.control.bytes.size()),
-      m_windows(examples.windows),
-      m_max_jitter(examples.max_jitter),
-      m_signal_type(examples.signal.type),
-      m_control_type(examples.control.type),
-      m_n_signals(examples.n_signals()),
-      m_n_controls(examples.n_controls()),
-      m_codes(copy_in<Code, Exec>("cheri::data::codes", examples.codes.data(), examples.codes.size())),
-      m_signal(
-          copy_in<std::uint8_t, Exec>("cheri::data::signal", examples.signal.bytes.data(), examples.signal.bytes.size())),
-      m_control(
-          copy_in<std::uint8_t, Exec>("cheri::data::control", examples.control.bytes.data(), examples.control.bytes.size())),
-      m_signal_mirror(mirrored_channels<Exec>(examples.tracks, false)),
-      m_control_mirror(mirrored_channels<Exec>(examples.tracks, true)) {}
+    : Dataset(examples, examples.layout(examples.signal.type, examples.control.type), examples.size()) {
+  copy_in(m_codes, examples.codes);
+  copy_in(m_signal, examples.signal.bytes);
+  copy_in(m_control, examples.control.bytes);
+}
+
+template <class Exec>
+RecordMemory Dataset<Exec>::memory() const {
+  return {m_codes.data(), m_signal.data(), m_control.data()};
+}
 
 template <class Exec>
 Batch<Exec> Dataset<Exec>::make_batch(int n) const {
   const auto size = [](int value) { return static_cast<std::size_t>(value); };
   return {View<Code**, Exec>("cheri::data::codes_NL", size(n), size(m_windows.in_window)),
-          View<float***, Exec>("cheri::data::signal_NTW", size(n), size(m_n_signals), size(m_windows.out_window)),
-          View<float***, Exec>("cheri::data::control_NKL", size(n), size(m_n_controls), size(m_windows.in_window))};
+          View<float***, Exec>("cheri::data::signal_NTW", size(n), size(m_layout.n_signals), size(m_windows.out_window)),
+          View<float***, Exec>("cheri::data::control_NKL", size(n), size(m_layout.n_controls), size(m_windows.in_window))};
 }
 
 template <class Exec>
 void Dataset<Exec>::gather(const Exec& exec, const Batch<Exec>& batch, const View<const Draw*, Exec>& draws) const {
   CHERI_REQUIRE(batch.codes_NL.extent(0) == draws.extent(0),
                 "a batch of " << batch.codes_NL.extent(0) << " examples for " << draws.extent(0) << " draws");
-  const int flanks = 2 * m_max_jitter;
-  const Extents sequence{1, m_windows.in_window + flanks, m_windows.in_window};
-  const Extents signal{m_n_signals, m_windows.out_window + flanks, m_windows.out_window};
-  const Extents control{m_n_controls, m_windows.in_window + flanks, m_windows.in_window};
+  const Extents sequence{1, m_layout.in_record, m_windows.in_window};
+  const Extents signal{m_layout.n_signals, m_layout.out_record, m_windows.out_window};
+  const Extents control{m_layout.n_controls, m_layout.in_record, m_windows.in_window};
   gather_codes<Exec>(exec, batch.codes_NL, m_codes, draws, sequence);
-  gather_any<Exec>(exec, batch.signal_NTW, m_signal_type, m_signal, m_signal_mirror, draws, signal);
-  if (m_n_controls > 0)
-    gather_any<Exec>(exec, batch.control_NKL, m_control_type, m_control, m_control_mirror, draws, control);
+  gather_any<Exec>(exec, batch.signal_NTW, m_layout.signal_type, m_signal, m_signal_mirror, draws, signal);
+  if (m_layout.n_controls > 0)
+    gather_any<Exec>(exec, batch.control_NKL, m_layout.control_type, m_control, m_control_mirror, draws, control);
 }
 
 #define CHERI_DATASET(Exec) template class Dataset<Exec>;

@@ -1,27 +1,12 @@
 #include "cheri/base/check.hpp"
+#include "cheri/base/nearest.hpp"
 #include "cheri/data/examples.hpp"
 #include "example_windows.hpp"
 
-#include <cmath>
-#include <cstring>
+#include <algorithm>
 
 namespace cheri::data {
 namespace {
-
-template <class T>
-float value_at(const SignalBlock& block, std::size_t i) {
-  T value;
-  std::memcpy(&value, block.bytes.data() + i * sizeof(T), sizeof(T));
-  return static_cast<float>(value);
-}
-
-template <class T>
-void store_as(SignalBlock& block, std::size_t at, const std::vector<float>& values) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const T value = static_cast<T>(values[i]);
-    std::memcpy(block.bytes.data() + (at + i) * sizeof(T), &value, sizeof(T));
-  }
-}
 
 /// Linear interpolation between order statistics, as numpy.quantile.
 double quantile(std::vector<double> values, double q) {
@@ -32,55 +17,41 @@ double quantile(std::vector<double> values, double q) {
   return values[below] + (values[below + 1] - values[below]) * (at - static_cast<double>(below));
 }
 
-/// Counts of a group of channels [first, last) over the whole record of each peak.
-std::vector<double> record_counts(const ExampleSet& examples, int first, int last) {
-  const auto tracks = static_cast<std::size_t>(examples.n_signals());
-  const auto record = static_cast<std::size_t>(examples.windows.out_window + 2 * examples.max_jitter);
-  std::vector<double> counts(static_cast<std::size_t>(examples.n_peaks), 0);
-  for (std::size_t n = 0; n < counts.size(); ++n) {
-    const std::size_t begin = (n * tracks + static_cast<std::size_t>(first)) * record;
-    const std::size_t end = (n * tracks + static_cast<std::size_t>(last)) * record;
-    for (std::size_t i = begin; i < end; ++i) counts[n] += static_cast<double>(examples.signal.at(i));
-  }
-  return counts;
-}
-
-/// Keeps the rows of `row` elements each for which keep is true.
+/// Keeps the elements for which keep is true.
 template <class T>
-void keep_rows(std::vector<T>& values, const std::vector<bool>& keep, std::size_t row) {
+void keep_only(std::vector<T>& values, const std::vector<bool>& keep) {
   std::size_t kept = 0;
   for (std::size_t n = 0; n < keep.size(); ++n) {
-    if (!keep[n]) continue;
-    if (kept != n)
-      std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(n * row), row,
-                  values.begin() + static_cast<std::ptrdiff_t>(kept * row));
-    ++kept;
+    if (keep[n]) values[kept++] = values[n];
   }
-  values.resize(kept * row);
+  values.resize(kept);
+}
+
+/// (n, G) counts of each group over the whole record of peaks [begin, end).
+std::vector<double> peak_counts(const Examples& examples, std::int64_t begin, std::int64_t end) {
+  const std::vector<int> groups = examples.index.signal_groups();
+  const auto record = static_cast<std::size_t>(examples.layout.out_record);
+  const std::size_t element = size_of(examples.layout.signal_type);
+  std::vector<double> counts;
+  examples.visit_signals(begin, end, [&](std::int64_t, const std::byte* signals) {
+    for (const int channels : groups) {
+      const std::size_t values = static_cast<std::size_t>(channels) * record;
+      counts.push_back(add_up(0, examples.layout.signal_type, signals, values));
+      signals += values * element;
+    }
+  });
+  return counts;
 }
 
 }   // namespace
 
-float SignalBlock::at(std::size_t i) const {
-  switch (type) {
-    case ElementType::u8: return value_at<std::uint8_t>(*this, i);
-    case ElementType::u16: return value_at<std::uint16_t>(*this, i);
-    case ElementType::u32: return value_at<std::uint32_t>(*this, i);
-    case ElementType::i32: return value_at<std::int32_t>(*this, i);
-    case ElementType::i64: return value_at<std::int64_t>(*this, i);
-    case ElementType::f32: return value_at<float>(*this, i);
-    case ElementType::f64: return value_at<double>(*this, i);
-  }
-  throw Error("an element type that is none");
-}
-
-int ExampleSet::n_signals() const {
+int ExampleIndex::n_signals() const {
   return static_cast<int>(std::count_if(tracks.begin(), tracks.end(), [](const Track& track) { return !track.control; }));
 }
 
-int ExampleSet::n_controls() const { return static_cast<int>(tracks.size()) - n_signals(); }
+int ExampleIndex::n_controls() const { return static_cast<int>(tracks.size()) - n_signals(); }
 
-std::vector<int> ExampleSet::signal_groups() const {
+std::vector<int> ExampleIndex::signal_groups() const {
   std::vector<int> groups;
   for (const Track& track : tracks) {
     if (track.control) continue;
@@ -90,7 +61,31 @@ std::vector<int> ExampleSet::signal_groups() const {
   return groups;
 }
 
-std::vector<std::size_t> take_loci(ExampleSet& examples, const Candidates& candidates, LocusKind kind,
+RecordLayout ExampleIndex::layout(ElementType signal, ElementType control) const {
+  return {
+      windows.in_window + 2 * max_jitter, windows.out_window + 2 * max_jitter, n_signals(), n_controls(), signal, control};
+}
+
+void require_chromosomes(const std::string& path, const std::vector<Chromosome>& chromosomes, const Selection& selection) {
+  std::vector<std::string> names;
+  for (const Chromosome& chromosome : chromosomes) names.push_back(chromosome.name);
+  for (const std::string& wanted : selection.chromosomes) {
+    CHERI_REQUIRE_INPUT(std::find(names.begin(), names.end(), wanted) != names.end(),
+                        path << " has no chromosome \"" << wanted << "\"; it has " << join_words(names));
+  }
+}
+
+ExampleIndex empty_index(const std::vector<Chromosome>& chromosomes, const std::vector<Track>& tracks,
+                         const Windows& windows, int max_jitter) {
+  ExampleIndex index;
+  index.chromosomes = chromosomes;
+  index.tracks = tracks;
+  index.windows = windows;
+  index.max_jitter = max_jitter;
+  return index;
+}
+
+std::vector<std::size_t> take_loci(ExampleIndex& examples, const Candidates& candidates, LocusKind kind,
                                    const std::vector<Chromosome>& chromosomes, const Selection& selection) {
   const bool is_peak = kind == LocusKind::peak;
   LociReport& report = is_peak ? examples.peaks_report : examples.negatives_report;
@@ -115,49 +110,26 @@ std::vector<std::size_t> take_loci(ExampleSet& examples, const Candidates& candi
   return taken;
 }
 
-void allocate_records(ExampleSet& examples, ElementType signal, ElementType control) {
-  const auto n = static_cast<std::size_t>(examples.size());
-  const auto flanks = static_cast<std::size_t>(2 * examples.max_jitter);
-  const std::size_t in_record = static_cast<std::size_t>(examples.windows.in_window) + flanks;
-  const std::size_t out_record = static_cast<std::size_t>(examples.windows.out_window) + flanks;
-  examples.codes.resize(n * in_record);
-  examples.signal.type = signal;
-  examples.signal.bytes.resize(n * static_cast<std::size_t>(examples.n_signals()) * out_record * size_of(signal));
-  examples.control.type = control;
-  examples.control.bytes.resize(n * static_cast<std::size_t>(examples.n_controls()) * in_record * size_of(control));
-}
-
-void store_values(SignalBlock& block, std::size_t at, const std::vector<float>& values) {
-  switch (block.type) {
-    case ElementType::u8: return store_as<std::uint8_t>(block, at, values);
-    case ElementType::u16: return store_as<std::uint16_t>(block, at, values);
-    case ElementType::u32: return store_as<std::uint32_t>(block, at, values);
-    case ElementType::f32: return store_as<float>(block, at, values);
-    default: throw Error("signals are held as u8, u16, u32 or f32, not as " + name_of(block.type));
-  }
-}
-
-void drop_outliers(ExampleSet& examples, const DataSpec& spec) {
-  if (spec.outlier_factor <= 0 || examples.n_peaks == 0) return;
-  std::vector<bool> keep(static_cast<std::size_t>(examples.size()), true);
-  int first = 0;
-  for (const int channels : examples.signal_groups()) {
-    const std::vector<double> counts = record_counts(examples, first, first + channels);
-    const double threshold = spec.outlier_factor * quantile(counts, spec.outlier_quantile);
-    for (std::size_t n = 0; n < counts.size(); ++n) keep[n] = keep[n] && counts[n] <= threshold;
-    first += channels;
+void drop_outliers(Examples& examples, const DataSpec& spec, const Sharing& sharing) {
+  ExampleIndex& index = examples.index;
+  if (spec.outlier_factor <= 0 || index.n_peaks == 0) return;
+  const std::vector<double> counts =
+      sharing.gather(peak_counts(examples, sharing.begin(index.n_peaks), sharing.end(index.n_peaks)));
+  const std::size_t groups = index.signal_groups().size(), peaks = counts.size() / groups;
+  std::vector<bool> keep(static_cast<std::size_t>(index.size()), true);
+  for (std::size_t g = 0; g < groups; ++g) {
+    std::vector<double> of_group;
+    for (std::size_t n = 0; n < peaks; ++n) of_group.push_back(counts[n * groups + g]);
+    const double threshold = spec.outlier_factor * quantile(of_group, spec.outlier_quantile);
+    for (std::size_t n = 0; n < peaks; ++n) keep[n] = keep[n] && of_group[n] <= threshold;
   }
   const std::int64_t dropped = std::count(keep.begin(), keep.end(), false);
-  if (dropped == 0) return;
-  const auto n = static_cast<std::size_t>(examples.size());
-  keep_rows(examples.codes, keep, examples.codes.size() / n);
-  keep_rows(examples.signal.bytes, keep, examples.signal.bytes.size() / n);
-  keep_rows(examples.control.bytes, keep, examples.control.bytes.size() / n);
-  keep_rows(examples.loci, keep, 1);
-  keep_rows(examples.centres, keep, 1);
-  examples.n_peaks -= dropped;
-  examples.peaks_report.kept -= dropped;
-  examples.peaks_report.outlier = dropped;
+  keep_only(examples.records, keep);
+  keep_only(index.loci, keep);
+  keep_only(index.centres, keep);
+  index.n_peaks -= dropped;
+  index.peaks_report.kept -= dropped;
+  index.peaks_report.outlier = dropped;
 }
 
 }   // namespace cheri::data

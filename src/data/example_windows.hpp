@@ -4,6 +4,7 @@
 #include "cheri/data/examples.hpp"
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 namespace cheri::data {
@@ -12,16 +13,19 @@ namespace cheri::data {
 struct Candidates {
   std::vector<Locus> loci;
   std::vector<std::int64_t> centres;
-  std::vector<std::size_t> rows;   ///< of an examples file; empty for a tracks file
+  std::vector<std::int64_t> rows;   ///< of an examples file; empty for a tracks file
 };
+
+/// Throws InputError for a chromosome of the selection that the file does not have.
+void require_chromosomes(const std::string& path, const std::vector<Chromosome>& chromosomes, const Selection& selection);
+
+ExampleIndex empty_index(const std::vector<Chromosome>& chromosomes, const std::vector<Track>& tracks,
+                         const Windows& windows, int max_jitter);
 
 /// Appends to `examples` (loci, centres, counts, report) the candidates on the selected chromosomes whose widest window
 /// fits, for peaks with the jitter; returns which ones.
-std::vector<std::size_t> take_loci(ExampleSet& examples, const Candidates& candidates, LocusKind kind,
+std::vector<std::size_t> take_loci(ExampleIndex& examples, const Candidates& candidates, LocusKind kind,
                                    const std::vector<Chromosome>& chromosomes, const Selection& selection);
-
-/// Sizes codes, signal and control for examples.loci.
-void allocate_records(ExampleSet& examples, ElementType signal, ElementType control);
 
 /// First position of the record of width `window` + 2 jitter around a centre.
 inline std::int64_t record_begin(std::int64_t centre, int window, int jitter) { return centre - window / 2 - jitter; }
@@ -36,10 +40,8 @@ void cut(const std::vector<T>& from, std::int64_t begin, std::vector<T>& out, T 
   std::copy(from.begin() + begin + first, from.begin() + begin + last, out.begin() + first);
 }
 
-/// Elements [at, at + values.size()) of a block, converted to its type, which holds them exactly.
-void store_values(SignalBlock& block, std::size_t at, const std::vector<float>& values);
-
-/// Drops training peaks whose counts in any group exceed factor * quantile (spec.md, Data); counts over the whole record.
-void drop_outliers(ExampleSet& examples, const DataSpec& spec);
+/// Drops training peaks whose counts in any group exceed factor * quantile (spec.md, Data); counts over the whole record,
+/// which the readers of `sharing` read together.
+void drop_outliers(Examples& examples, const DataSpec& spec, const Sharing& sharing);
 
 }   // namespace cheri::data

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -33,7 +34,8 @@ void take_no_lock(hid_t access) {
 #if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0))
   CHERI_REQUIRE(H5Pset_file_locking(access, false, true) >= 0, "HDF5 insists on locks: " << innermost_reason());
 #else
-  static_cast<void>(access);
+  static_cast<void>(access);   // these libraries ask the environment, each time that they open a file
+  ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
 #endif
 }
 
@@ -61,6 +63,13 @@ void sync(const std::string& path) {
   const int error = errno;
   ::close(descriptor);
   CHERI_REQUIRE(synced, "cannot sync " << path << ": " << std::strerror(error));
+}
+
+std::optional<std::uint64_t> offset_of(const std::string& path, const std::string& name, hid_t dataset) {
+  const Handle creation(require_read(path, H5Dget_create_plist(dataset), "read the layout of " + name), H5Pclose);
+  const haddr_t offset = H5Pget_layout(creation) == H5D_CONTIGUOUS ? H5Dget_offset(dataset) : HADDR_UNDEF;
+  if (offset == HADDR_UNDEF) return {};
+  return offset;
 }
 
 /// Our messages carry HDF5's reason; its own printing is switched off.
@@ -187,10 +196,16 @@ ElementType Hdf5File::type(const std::string& dataset) const {
 
 std::uint64_t Hdf5File::raw_offset(const std::string& dataset) const {
   const Handle object = open_dataset(m_path, m_id, dataset);
-  const Handle creation(require_read(m_path, H5Dget_create_plist(object), "read the layout of " + dataset), H5Pclose);
-  const haddr_t offset = H5Pget_layout(creation) == H5D_CONTIGUOUS ? H5Dget_offset(object) : HADDR_UNDEF;
-  CHERI_REQUIRE_INPUT(offset != HADDR_UNDEF, m_path << ": " << dataset << " is not one contiguous piece of the file");
-  return offset;
+  const auto offset = offset_of(m_path, dataset, object);
+  CHERI_REQUIRE_INPUT(offset, m_path << ": " << dataset << " is not one contiguous piece of the file");
+  return *offset;
+}
+
+std::optional<std::uint64_t> Hdf5File::plain_offset(const std::string& dataset) const {
+  const Handle object = open_dataset(m_path, m_id, dataset);
+  const Handle stored(require_read(m_path, H5Dget_type(object), "read the type of " + dataset), H5Tclose);
+  if (H5Tequal(stored, memory_type(type(dataset))) <= 0) return {};
+  return offset_of(m_path, dataset, object);
 }
 
 }   // namespace cheri::data

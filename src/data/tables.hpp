@@ -27,10 +27,12 @@ void write_track_table(Hdf5File& file, const std::vector<Track>& tracks);
 std::vector<Locus> read_locus_table(const Hdf5File& file, const std::string& folder);
 void write_locus_table(Hdf5File& file, const std::string& folder, const std::vector<Locus>& loci);
 
-/// Values of a signal: throws InputError("<path>: <what> holds -1 at ...") unless all are finite and not negative.
-void check_signal(const std::string& path, const std::string& what, const std::vector<float>& values);
+/// Values of a signal: throws InputError("<path>: <what> holds -1 at ...") unless all are finite and not negative; the first
+/// of them is element `first` of what is named.
+void check_signal(const std::string& path, const std::string& what, const std::vector<float>& values,
+                  std::uint64_t first = 0);
 /// Codes: throws likewise unless all are 0 to 4.
-void check_codes(const std::string& path, const std::string& what, const std::vector<Code>& codes);
+void check_codes(const std::string& path, const std::string& what, const std::vector<Code>& codes, std::uint64_t first = 0);
 
 /// u8, u16, u32 or f32.
 ElementType narrowest_type(const std::vector<float>& values);

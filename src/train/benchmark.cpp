@@ -115,7 +115,8 @@ class BenchmarkTrainer {
  public:
   BenchmarkTrainer(const parallel::Communicator& communicator, const BenchmarkSpec& spec)
       : m_trainer(communicator, m_signals, config_of(spec),
-                  {random_examples(spec.shape, spec.batch_size, jitter), random_examples(spec.shape, spec.batch_size, 0)},
+                  {data::examples_of(random_examples(spec.shape, spec.batch_size, jitter)),
+                   data::examples_of(random_examples(spec.shape, spec.batch_size, 0))},
                   {}, {}) {
     m_trainer.begin_epoch(data::centred_order(spec.batch_size, jitter));
   }

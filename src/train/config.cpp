@@ -112,6 +112,8 @@ void TrainConfig::check() const {
       best_by == "count_pearson" || best_by == "profile_pearson" || best_by == "mean_pearson",
       "training.best_by is \"" << best_by << "\", and must be count_pearson, profile_pearson or mean_pearson");
   parallel::backend_of(backend);
+  CHERI_REQUIRE_INPUT(data_mode == "auto" || data_mode == "device" || data_mode == "node" || data_mode == "stream",
+                      "data.mode is \"" << data_mode << "\", and must be auto, device, node or stream");
   check_splits(*this);
   CHERI_REQUIRE_INPUT(batch_size % slices() == 0, "training.gradient_slices is "
                                                       << gradient_slices

@@ -34,6 +34,8 @@ std::vector<Key> make_keys() {
 
       {"data.file", "", comfort, [](C& c) -> Member { return PathMember{&c.data.path}; },
        "tracks (from `cheri import`) or examples (from `cheri pack`)"},
+      {"data.mode", "", comfort, [](C& c) -> Member { return &c.data_mode; },
+       "where the records are: device (each rank's memory, or its GPU's), node (one copy a node), stream (read from an examples file as they are needed); auto: what fits"},
       {"data.peaks", "", parameters, [](C& c) -> Member { return &c.data.peaks; },
        "the set of loci to learn from"},
       {"data.negatives", "", parameters, [](C& c) -> Member { return &c.data.negatives; },

@@ -98,9 +98,9 @@ std::string inspect_splits(const std::string& deck_path, const std::string& data
   Json json;
   const auto add = [&](const char* name, const std::vector<std::string>& chromosomes, bool training) {
     if (chromosomes.empty()) return;
-    const data::ExampleSet examples =
-        data::read_examples(config.data, {chromosomes, training ? config.data.windows.max_jitter : 0, training});
-    json[name] = {{"peaks", as_json(examples.peaks_report)}, {"negatives", as_json(examples.negatives_report)}};
+    const data::ExampleIndex index =
+        data::open_examples(config.data, {chromosomes, training ? config.data.windows.max_jitter : 0, training}).index;
+    json[name] = {{"peaks", as_json(index.peaks_report)}, {"negatives", as_json(index.negatives_report)}};
   };
   add("training", config.training_chromosomes, true);
   add("validation", config.validation_chromosomes, false);

@@ -1,6 +1,7 @@
 #include "cheri/train/predictions.hpp"
 
 #include "cheri/base/check.hpp"
+#include "cheri/train/data_mode.hpp"
 #include "cheri/train/evaluate.hpp"
 #include "cheri/train/results.hpp"
 #include "data/raw_files.hpp"
@@ -13,12 +14,12 @@ namespace {
 constexpr int capacity = 64;
 
 /// First position of an example's output window.
-std::int64_t window_begin(const data::ExampleSet& examples, std::size_t i) {
+std::int64_t window_begin(const data::ExampleIndex& examples, std::size_t i) {
   return examples.centres[i] - examples.windows.out_window / 2;
 }
 
 /// Values of one track on one chromosome: the mean of the expected counts of all windows over a position.
-std::vector<float> chromosome_values(const data::ExampleSet& examples, const std::vector<std::size_t>& rows,
+std::vector<float> chromosome_values(const data::ExampleIndex& examples, const std::vector<std::size_t>& rows,
                                      const std::vector<std::vector<float>>& expected, std::size_t track) {
   const auto window = static_cast<std::int64_t>(examples.windows.out_window);
   const auto length = static_cast<std::size_t>(
@@ -37,20 +38,20 @@ std::vector<float> chromosome_values(const data::ExampleSet& examples, const std
 
 }   // namespace
 
-Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint,
-                    const data::ExampleSet& examples, nn::Precision precision) {
+Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint, const data::Examples& examples,
+                    const std::string& data_mode, nn::Precision precision) {
   const nn::ModelShape& shape = checkpoint.shape;
-  require_tracks_of(shape, examples);
+  require_tracks_of(shape, examples.index);
   const Device exec;
-  const data::Dataset<Device> dataset(examples);
   nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity, precision);
-  Predictor predictor(shape, examples, dataset, capacity);
+  data::Feed<Device> feed = planned_feed(communicator, data_mode, false, examples, Chunks::slots(capacity));
+  Predictor predictor(shape, examples.index, feed, capacity);
   Predictions predictions{shape.signal_groups, shape.out_window, {}, {}};
   const auto append = [](std::vector<float>& values, const auto& view) {
     const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), view);
     values.insert(values.end(), host.data(), host.data() + host.size());
   };
-  predictor.predict(exec, model, parallel::range_of_rank(examples.size(), communicator.rank(), communicator.size()),
+  predictor.predict(exec, model, parallel::range_of_rank(examples.index.size(), communicator.rank(), communicator.size()),
                     [&](const PredictedChunk& chunk) {
                       append(predictions.logits, chunk.output.logits_NTW);
                       append(predictions.log_counts, chunk.output.log_counts_NG);
@@ -60,7 +61,7 @@ Predictions predict(const parallel::Communicator& communicator, const Checkpoint
   return predictions;
 }
 
-void write_predictions(const std::string& path, const Predictions& predictions, const data::ExampleSet& examples,
+void write_predictions(const std::string& path, const Predictions& predictions, const data::ExampleIndex& examples,
                        const std::string& made_by) {
   const auto n = static_cast<std::uint64_t>(examples.size());
   std::vector<std::int32_t> chromosomes;
@@ -88,7 +89,7 @@ void write_predictions(const std::string& path, const Predictions& predictions, 
 }
 
 std::vector<std::string> write_prediction_tracks(const std::string& prefix, const Predictions& predictions,
-                                                 const data::ExampleSet& examples) {
+                                                 const data::ExampleIndex& examples) {
   for (const data::Chromosome& chromosome : examples.chromosomes) {
     CHERI_REQUIRE_INPUT(chromosome.length > 0,
                         "the data do not tell the length of " << chromosome.name << ", which a bigWig needs");

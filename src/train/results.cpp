@@ -2,6 +2,7 @@
 
 #include "cheri/base/check.hpp"
 #include "cheri/base/files.hpp"
+#include "cheri/train/data_mode.hpp"
 #include "cheri/train/evaluate.hpp"
 
 #include <algorithm>
@@ -47,7 +48,7 @@ std::string model_path(const std::string& file_or_directory) {
   return std::filesystem::is_directory(path) ? (path / "best.h5").string() : file_or_directory;
 }
 
-std::vector<std::string> locus_names(const data::ExampleSet& examples) {
+std::vector<std::string> locus_names(const data::ExampleIndex& examples) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < static_cast<std::size_t>(examples.size()); ++i) {
     const std::int64_t begin = examples.centres[i] - examples.windows.out_window / 2;
@@ -57,7 +58,7 @@ std::vector<std::string> locus_names(const data::ExampleSet& examples) {
   return names;
 }
 
-void require_tracks_of(const nn::ModelShape& shape, const data::ExampleSet& examples) {
+void require_tracks_of(const nn::ModelShape& shape, const data::ExampleIndex& examples) {
   CHERI_REQUIRE_INPUT(examples.signal_groups() == shape.signal_groups && examples.n_controls() == shape.n_controls,
                       "the data's tracks are not those the model was trained on: "
                           << examples.n_signals() << " signals in " << examples.signal_groups().size() << " groups and "
@@ -104,20 +105,21 @@ std::vector<std::string> chromosomes_of(const TrainConfig& config, const std::st
 
 Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfig& config, const Checkpoint& checkpoint,
                     const std::string& split) {
-  const data::ExampleSet examples = data::read_examples(config.data, {chromosomes_of(config, split), 0, false});
+  const data::Examples opened = open_split(communicator, config.data, {chromosomes_of(config, split), 0, false});
+  const data::ExampleIndex& examples = opened.index;
   require_tracks_of(checkpoint.shape, examples);
-  const data::Dataset<Device> dataset(examples);
   const Device exec;
   nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity, config.precision_wanted());
-  Predictor predictor(checkpoint.shape, examples, dataset, capacity);
+  data::Feed<Device> feed = planned_feed(communicator, config.data_mode, config.share_gpus, opened, Chunks::slots(capacity));
+  Predictor predictor(checkpoint.shape, examples, feed, capacity);
 
   Evaluation evaluation;
   evaluation.split = split;
   evaluation.scores = predictor.score(exec, communicator, model);
   evaluation.model = summarise(evaluation.scores);
-  const data::ExampleSet training =
-      data::read_examples(config.data, {config.training_chromosomes, config.data.windows.max_jitter, true});
-  evaluation.baseline = summarise(score_baseline(exec, mean_baseline(training), examples, dataset));
+  const data::Examples training =
+      open_split(communicator, config.data, {config.training_chromosomes, config.data.windows.max_jitter, true});
+  evaluation.baseline = summarise(score_baseline(exec, mean_baseline(training), examples, feed));
   evaluation.loci = locus_names(examples);
   for (const data::Track& track : examples.tracks) {
     if (!track.control) evaluation.track_names.push_back(track.name);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <numeric>
+#include <span>
 
 namespace cheri::train {
 namespace {
@@ -21,15 +22,7 @@ constexpr std::int64_t steps_at_once = has_separate_device ? 16 : 1;
 
 double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-/// Frees what a Dataset holds a copy of.
-data::ExampleSet& keep_loci(data::ExampleSet& examples) {
-  examples.codes = {};
-  examples.signal.bytes = {};
-  examples.control.bytes = {};
-  return examples;
-}
-
-nn::ModelShape shape_of(const TrainConfig& config, const data::ExampleSet& examples) {
+nn::ModelShape shape_of(const TrainConfig& config, const data::ExampleIndex& examples) {
   nn::ModelShape shape = config.model;
   shape.signal_groups = examples.signal_groups();
   shape.n_controls = examples.n_controls();
@@ -38,7 +31,7 @@ nn::ModelShape shape_of(const TrainConfig& config, const data::ExampleSet& examp
   return shape;
 }
 
-data::SamplerSpec sampler_of(const TrainConfig& config, const data::ExampleSet& training) {
+data::SamplerSpec sampler_of(const TrainConfig& config, const data::ExampleIndex& training) {
   return {config.seed,           training.n_peaks,    training.n_negatives,
           config.negative_ratio, training.max_jitter, config.reverse_complement};
 }
@@ -84,6 +77,17 @@ void to_device(const To& view, const std::vector<float>& values, const char* nam
   Kokkos::deep_copy(view, HostView<const float*>(values.data(), values.size()));
 }
 
+/// Slots of a ring of training records: those of the steps that a device is given at once, and as many that are read
+/// meanwhile; a few steps where they are given one by one.
+std::int64_t training_slots(int batch) { return std::max<std::int64_t>(2 * steps_at_once, 8) * batch; }
+
+DataPlan plan_data(const parallel::Communicator& communicator, const TrainConfig& config, const Splits& splits) {
+  const DataFacts facts = data_facts(communicator, {&splits.training, &splits.validation}, config.share_gpus);
+  DataPlan plan = choose_mode(config.data_mode, facts);
+  verify(communicator, plan, splits.training);   // the validation records are of the same file
+  return plan;
+}
+
 // ---- kernels -----------------------------------------------------------------------------------------------------------
 
 /// mean(g) = the sum of counts(n, g) / batch, in the order of n.
@@ -112,21 +116,18 @@ void write_flags(const Device& exec, const View<float**, Device>& rows_SQ, std::
 
 }   // namespace
 
-Splits read_splits(const TrainConfig& config) {
-  return {data::read_examples(config.data, {config.training_chromosomes, config.data.windows.max_jitter, true}),
-          data::read_examples(config.data, {config.validation_chromosomes, 0, false})};
+Splits open_splits(const parallel::Communicator& communicator, const TrainConfig& config) {
+  return {open_split(communicator, config.data, {config.training_chromosomes, config.data.windows.max_jitter, true}),
+          open_split(communicator, config.data, {config.validation_chromosomes, 0, false})};
 }
 
 Trainer::Trainer(const parallel::Communicator& communicator, const parallel::StopSignals& signals, const TrainConfig& config,
-                 Splits splits, const std::optional<Checkpoint>& from, Observer observer)
+                 const Splits& splits, const std::optional<Checkpoint>& from, Observer observer)
     : m_communicator(&communicator),
       m_signals(&signals),
       m_config(config),
       m_observer(std::move(observer)),
-      m_training(std::move(splits.training)),
-      m_validation(std::move(splits.validation)),
-      m_training_data(m_training),
-      m_validation_data(m_validation),
+      m_training(splits.training.index),
       m_slices(config.slices()),
       m_slice_size(config.batch_size / m_slices),
       m_local_slices(m_slices / communicator.size()),
@@ -137,11 +138,13 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
       m_exchange(parallel::choose_transport<Device>(communicator, parallel::backend_of(config.backend))),
       m_reducer(communicator, m_exchange.transport, m_slices,
                 m_model.table().size() + 2 * m_model.shape().n_groups() + Record::n_flags),
-      m_predictor(m_model.shape(), m_validation, m_validation_data, m_model.capacity()),
+      m_data_plan(plan_data(communicator, config, splits)),
+      m_training_feed(
+          feed_of(communicator, m_data_plan.mode, splits.training, training_slots(m_local_slices * m_slice_size))),
+      m_validation_feed(feed_of(communicator, m_data_plan.mode, splits.validation, Chunks::slots(m_model.capacity()))),
+      m_predictor(m_model.shape(), splits.validation.index, m_validation_feed, m_model.capacity()),
       m_losses_at(m_model.table().size()),
       m_row_length(m_losses_at + 2 * m_model.shape().n_groups() + Record::n_flags) {
-  keep_loci(m_training);
-  keep_loci(m_validation);
   const auto draws = static_cast<std::int64_t>(data::epoch_order(sampler_of(m_config, m_training), 0).size());
   m_steps_per_epoch = draws / m_config.batch_size;
   CHERI_REQUIRE_INPUT(m_steps_per_epoch >= 1, "an epoch of " << draws << " examples is less than one batch of "
@@ -156,7 +159,7 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
   lay_out(measure);
   m_arena = Arena<Device>("cheri::train::Trainer", measure.bytes());
   lay_out(m_arena);
-  m_batch = m_training_data.make_batch(m_model.capacity());
+  m_batch = m_training_feed.dataset().make_batch(m_model.capacity());
   m_flags_host = HostView<float*>("cheri::train::flags", Record::n_flags);
   load_state(from);
 }
@@ -221,12 +224,15 @@ void Trainer::step() {
 
 double Trainer::take_steps(std::int64_t n) {
   raise_flags(n);
+  const std::int64_t draws = n * m_local_slices * m_slice_size;
+  m_training_feed.await(m_exec, draws);
   for (std::int64_t i = 0; i < n; ++i) {
     if (m_reducer.only_enqueues()) m_graph.run(m_exec, [this] { step(); });
     else step();
   }
   m_reducer.wait(m_exec);
   const StepsTaken taken = m_record.look(m_exec, m_state.epoch_losses);
+  m_training_feed.release(draws);
   m_state.step += taken.steps;
   m_state.epoch_step += taken.steps;
   m_steps_here += taken.steps;
@@ -257,7 +263,8 @@ void Trainer::average_counts() {
 
 void Trainer::gather_pass(int pass) {
   const int n = m_model.capacity();
-  m_training_data.gather(m_exec, m_batch, Kokkos::subview(m_plan.draws(), std::make_pair(pass * n, (pass + 1) * n)));
+  m_training_feed.dataset().gather(m_exec, m_batch,
+                                   Kokkos::subview(m_plan.draws(), std::make_pair(pass * n, (pass + 1) * n)));
 }
 
 void Trainer::forward_pass() {
@@ -299,20 +306,31 @@ void Trainer::end_on_no_number() {
 
 // ---- epochs ------------------------------------------------------------------------------------------------------------
 
-void Trainer::begin_epoch(const std::vector<data::Draw>& order) {
+void Trainer::begin_epoch(const std::vector<data::Draw>& order) { begin_queued(queue_epoch(m_state.epoch_step, order)); }
+
+/// This rank's draws of an epoch, those of the steps from the first on with the slots that their records are read into.
+std::vector<data::Draw> Trainer::queue_epoch(std::int64_t first_step, const std::vector<data::Draw>& order) {
   const auto batch = static_cast<std::size_t>(m_config.batch_size), mine = m_plan.draws().extent(0);
   std::vector<data::Draw> draws;
-  std::vector<StepConstants> constants;
   for (std::size_t first = 0; first + batch <= order.size(); first += batch) {
     // This rank's contiguous part of the global batch.
     const auto begin =
         order.begin() + static_cast<std::ptrdiff_t>(first + static_cast<std::size_t>(m_communicator->rank()) * mine);
     draws.insert(draws.end(), begin, begin + static_cast<std::ptrdiff_t>(mine));
-    const std::int64_t step = m_state.step - m_state.epoch_step + static_cast<std::int64_t>(constants.size());
-    constants.push_back(step_constants(m_config.optimiser, m_schedule, step));
+  }
+  m_training_feed.queue(std::span(draws).subspan(std::min(draws.size(), static_cast<std::size_t>(first_step) * mine)));
+  return draws;
+}
+
+void Trainer::begin_queued(const std::vector<data::Draw>& draws) {
+  std::vector<StepConstants> constants(draws.size() / m_plan.draws().extent(0));
+  for (std::size_t i = 0; i < constants.size(); ++i) {
+    const std::int64_t step = m_state.step - m_state.epoch_step + static_cast<std::int64_t>(i);
+    constants[i] = step_constants(m_config.optimiser, m_schedule, step);
   }
   m_plan.upload(m_exec, draws, constants, m_state.epoch_step);
   m_record.begin(m_exec, m_state.epoch_losses);
+  m_predictor.prefetch(*m_communicator);
 }
 
 /// Steps until the next that something else must follow: a checkpoint, the end of the epoch.
@@ -325,8 +343,13 @@ std::int64_t Trainer::steps_to_take() const {
 Outcome Trainer::run() {
   m_started = m_saved = seconds_now();
   if (m_communicator->root()) m_log.emplace(in_directory("log.tsv"), m_state.log);
+  const auto queued = [this](std::int64_t epoch) {
+    const std::int64_t first_step = epoch == m_state.epoch ? m_state.epoch_step : 0;
+    return queue_epoch(first_step, data::epoch_order(sampler_of(m_config, m_training), epoch));
+  };
+  std::vector<data::Draw> draws = m_state.finished ? std::vector<data::Draw>() : queued(m_state.epoch);
   while (!m_state.finished) {
-    begin_epoch(data::epoch_order(sampler_of(m_config, m_training), m_state.epoch));
+    begin_queued(draws);
     while (m_state.epoch_step < m_steps_per_epoch) {
       const double begun = seconds_now();
       const double loss = take_steps(steps_to_take());
@@ -335,6 +358,7 @@ Outcome Trainer::run() {
       if (m_stop || m_save) save_checkpoint();
       if (m_stop) return Outcome::interrupted;
     }
+    if (m_state.epoch + 1 < m_epochs) draws = queued(m_state.epoch + 1);   // is read while this one is validated
     finish_epoch();
   }
   save_checkpoint();
@@ -449,7 +473,7 @@ void Trainer::observe(double loss) const {
 }
 
 std::size_t Trainer::bytes() const {
-  return m_training_data.bytes() + m_validation_data.bytes() + m_model.bytes() + m_arena.bytes();
+  return m_training_feed.bytes() + m_validation_feed.bytes() + m_model.bytes() + m_arena.bytes();
 }
 
 }   // namespace cheri::train

@@ -86,11 +86,12 @@ TEST(Predictor, ScoresWithOneCopyAndNoAllocation) {
   const Communicator world = Communicator::world();
   const TrainConfig config = small_deck(world, "copies");
   const Checkpoint checkpoint = random_checkpoint();
-  const data::ExampleSet examples = data::read_examples(config.data, {config.training_chromosomes, 0, false});
-  const data::Dataset<Device> dataset(examples);
+  const data::Examples opened = data::open_examples(config.data, {config.training_chromosomes, 0, false});
+  const data::ExampleIndex& examples = opened.index;
+  auto feed = data::Feed<Device>::resident(opened);
   const Device exec;
   nn::Model<float, Device> model = inference_model(exec, checkpoint, 2, nn::Precision::fp32);
-  Predictor predictor(checkpoint.shape, examples, dataset, 2);
+  Predictor predictor(checkpoint.shape, examples, feed, 2);
   EXPECT_GT(examples.size(), 2 * world.size());   // a rank has chunks
   predictor.score(exec, world, model);            // takes what is taken once
   tools::set_begin_deep_copy_callback([](Kokkos_Profiling_SpaceHandle, const char*, const void*,
@@ -113,9 +114,9 @@ TEST(Predict, BitsDoNotDependOnTheRanks) {
   const TrainConfig config = small_deck(world, "predict");
   const Checkpoint checkpoint = random_checkpoint();
   for (const char* chromosome : {"chrI", "chrII", "chrM"}) {
-    const data::ExampleSet examples = data::read_examples(config.data, {{chromosome}, 0, false});
+    const data::Examples examples = data::open_examples(config.data, {{chromosome}, 0, false});
     const Predictions together = predict(world, checkpoint, examples), single = predict(alone, checkpoint, examples);
-    EXPECT_EQ(single.log_counts.size(), 2 * static_cast<std::size_t>(examples.size()));
+    EXPECT_EQ(single.log_counts.size(), 2 * static_cast<std::size_t>(examples.index.size()));
     EXPECT_TRUE(same_bits(together.logits, single.logits)) << chromosome;
     EXPECT_TRUE(same_bits(together.log_counts, single.log_counts)) << chromosome;
   }

@@ -37,7 +37,8 @@ TrainConfig small_config(const std::string& directory) {
 }
 
 Splits small_splits(const TrainConfig& config) {
-  return {random_examples(config.model, 24, config.data.windows.max_jitter), random_examples(config.model, 11, 0)};
+  return {data::examples_of(random_examples(config.model, 24, config.data.windows.max_jitter)),
+          data::examples_of(random_examples(config.model, 11, 0))};
 }
 
 TEST(Trainer, BitsDoNotDependOnTheRanks) {
@@ -140,15 +141,15 @@ TEST(Trainer, ANumberThatIsNoneEndsTheRunWithTheStateBeforeItOnDisk) {
   const Communicator world = Communicator::world();
   const StopSignals signals;
   const TrainConfig config = small_config(shared_folder(world, "finite"));
-  Splits splits = small_splits(config);
-  splits.training.signal.type = data::ElementType::f32;
-  std::vector<float> values(splits.training.signal.bytes.size(), 1);
+  data::ExampleSet training = random_examples(config.model, 24, config.data.windows.max_jitter);
+  std::vector<float> values(training.signal.bytes.size(), 1);
   values.back() = std::numeric_limits<float>::quiet_NaN();   // only the last example of the set
-  splits.training.signal.bytes.resize(values.size() * sizeof(float));
-  std::memcpy(splits.training.signal.bytes.data(), values.data(), splits.training.signal.bytes.size());
+  training.signal = {data::ElementType::f32, std::vector<std::byte>(values.size() * sizeof(float))};
+  std::memcpy(training.signal.bytes.data(), values.data(), training.signal.bytes.size());
+  const Splits splits{data::examples_of(training), data::examples_of(random_examples(config.model, 11, 0))};
   Trainer trainer(world, signals, config, splits, {}, {});
   std::vector<data::Draw> order = data::centred_order(16, 6);
-  order.back().example = static_cast<std::int32_t>(splits.training.size() - 1);
+  order.back().example = static_cast<std::int32_t>(training.size() - 1);
   trainer.begin_epoch(order);
   trainer.take_steps(1);
   const std::string before = state_digest(trainer.state());

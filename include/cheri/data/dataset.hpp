@@ -1,4 +1,4 @@
-// Examples resident in the memory of an execution space, and the gather of a batch from them.
+// Records in the memory of an execution space, and the gather of a batch from them.
 #pragma once
 
 #include "cheri/base/types.hpp"
@@ -17,14 +17,20 @@ struct Batch {
   View<float***, Exec> control_NKL;
 };
 
+/// Slots with a record each; a draw's example names the slot.
 template <class Exec>
 class Dataset {
  public:
-  /// Copies the examples; narrow integers stay narrow.
+  /// Room for so many records; what is in them is up to who writes to memory().
+  Dataset(const ExampleIndex& index, const RecordLayout& layout, std::int64_t slots);
+  /// Records which are in memory that Exec can read and that outlives this.
+  Dataset(const ExampleIndex& index, const RecordLayout& layout, std::int64_t slots, const RecordMemory& memory);
+  /// A copy of examples, each in the slot of its number.
   explicit Dataset(const ExampleSet& examples);
 
-  [[nodiscard]] std::int64_t size() const { return m_size; }
-  [[nodiscard]] std::size_t bytes() const { return m_bytes; }
+  [[nodiscard]] std::int64_t size() const { return m_size; }   ///< slots
+  [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(m_size) * m_layout.bytes(); }
+  [[nodiscard]] RecordMemory memory() const;           ///< where Exec has it
   [[nodiscard]] Batch<Exec> make_batch(int n) const;   ///< allocates
 
   /// batch(i) = the window of draws(i) for i < draws.extent(0). Reverse complement: codes reversed and complemented (4
@@ -32,14 +38,11 @@ class Dataset {
   void gather(const Exec& exec, const Batch<Exec>& batch, const View<const Draw*, Exec>& draws) const;
 
  private:
-  std::int64_t m_size = 0;
-  std::size_t m_bytes = 0;
+  std::int64_t m_size;
+  RecordLayout m_layout;
   Windows m_windows;
-  int m_max_jitter = 0;
-  ElementType m_signal_type = ElementType::u8, m_control_type = ElementType::u8;
-  int m_n_signals = 0, m_n_controls = 0;
   View<Code*, Exec> m_codes;
-  View<std::uint8_t*, Exec> m_signal, m_control;        ///< bytes of the element type
+  View<std::byte*, Exec> m_signal, m_control;
   View<int*, Exec> m_signal_mirror, m_control_mirror;   ///< channel read for channel t under reverse complement
 };
 

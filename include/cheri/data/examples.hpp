@@ -1,12 +1,15 @@
-// Examples: the windows around loci, from a tracks file or from an examples file, in host memory.
+// Examples: the windows around loci, from a tracks file or from an examples file.
 #pragma once
 
 #include "cheri/base/types.hpp"
 #include "cheri/data/hdf5.hpp"
 #include "cheri/data/loci.hpp"
+#include "cheri/data/records.hpp"
 #include "cheri/data/tracks.hpp"
 
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +26,27 @@ struct DataSpec {
   double outlier_factor = 1.2;      ///< factor * quantile are dropped; factor 0 keeps all
 };
 
+/// Everything about examples but their records. Peaks first, then negatives, each in the file's order. Every record has the
+/// same widths: the windows plus max_jitter on either side (flanks of negatives, which carry no jitter, may hang over a
+/// chromosome's end: code 4, 0).
+struct ExampleIndex {
+  std::vector<Chromosome> chromosomes;   ///< for loci; a length is 0 where the file does not tell it
+  std::vector<Locus> loci;               ///< n
+  std::vector<std::int64_t> centres;     ///< n, the centre actually used
+  std::int64_t n_peaks = 0;
+  std::int64_t n_negatives = 0;
+  std::vector<Track> tracks;   ///< signals in order, then controls
+  Windows windows;
+  int max_jitter = 0;   ///< flank held on either side
+  LociReport peaks_report, negatives_report;
+
+  [[nodiscard]] std::int64_t size() const { return n_peaks + n_negatives; }
+  [[nodiscard]] int n_signals() const;
+  [[nodiscard]] int n_controls() const;
+  [[nodiscard]] std::vector<int> signal_groups() const;   ///< channels of each group, in order
+  [[nodiscard]] RecordLayout layout(ElementType signal, ElementType control) const;
+};
+
 /// Signals as the file holds them: (n, T, width) in the narrowest exact type.
 struct SignalBlock {
   ElementType type = ElementType::u8;
@@ -31,26 +55,29 @@ struct SignalBlock {
   [[nodiscard]] float at(std::size_t i) const;
 };
 
-/// Peaks first, then negatives, each in the file's order. Every record has the same widths: the windows plus
-/// max_jitter on either side (flanks of negatives, which carry no jitter, may hang over a chromosome's end: code 4, 0).
-struct ExampleSet {
-  std::vector<Chromosome> chromosomes;   ///< for loci; a length is 0 where the file does not tell it
-  std::vector<Locus> loci;               ///< n
-  std::vector<std::int64_t> centres;     ///< n, the centre actually used
-  std::int64_t n_peaks = 0;
-  std::int64_t n_negatives = 0;
-  std::vector<Track> tracks;   ///< signals in order, then controls
-  Windows windows;
-  int max_jitter = 0;        ///< flank held on either side
+/// Examples with all of their records in host memory.
+struct ExampleSet : ExampleIndex {
   std::vector<Code> codes;   ///< (n, in_window + 2 max_jitter)
   SignalBlock signal;        ///< (n, T, out_window + 2 max_jitter)
   SignalBlock control;       ///< (n, K, in_window + 2 max_jitter)
-  LociReport peaks_report, negatives_report;
+};
 
-  [[nodiscard]] std::int64_t size() const { return n_peaks + n_negatives; }
-  [[nodiscard]] int n_signals() const;
-  [[nodiscard]] int n_controls() const;
-  [[nodiscard]] std::vector<int> signal_groups() const;   ///< channels of each group, in order
+/// Examples whose records are read when they are wanted.
+struct Examples {
+  ExampleIndex index;
+  RecordLayout layout;
+  std::vector<std::int64_t> records;   ///< n, the number of each in the source
+  std::shared_ptr<const RecordSource> source;
+
+  [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(index.size()) * layout.bytes(); }
+
+  /// The wanted parts of the records of examples [begin, end); by several threads where the source allows.
+  void read(std::int64_t begin, std::int64_t end, const RecordMemory& to) const;
+
+  /// Calls visit(i, signals of example i) for i in [begin, end), in order; in bounded memory where the source reads one
+  /// record at a time.
+  void visit_signals(std::int64_t begin, std::int64_t end,
+                     const std::function<void(std::int64_t, const std::byte*)>& visit) const;
 };
 
 /// Which loci of a spec.
@@ -60,13 +87,24 @@ struct Selection {
   bool drop_outliers = false;
 };
 
-/// Reads the selected examples. Throws InputError for a missing chromosome or set, windows that the file cannot serve,
-/// codes above 4, negative or non-finite signals, a damaged file.
-ExampleSet read_examples(const DataSpec& spec, const Selection& selection);
+/// Reads the index, and for outliers the signals of the peaks, which several readers may share. Throws InputError for a
+/// missing chromosome or set, windows that the file cannot serve, a damaged file.
+Examples open_examples(const DataSpec& spec, const Selection& selection, const Sharing& sharing = {});
 
 /// One example a line of a BED file, all as peaks, without jitter, from a tracks file; those without room for the windows
 /// and those on other chromosomes are left out and counted in peaks_report. Throws InputError if none is left.
-ExampleSet read_regions(const DataSpec& spec, const std::string& bed_path);
+Examples open_regions(const DataSpec& spec, const std::string& bed_path);
+
+/// Examples whose records are in host memory already; `keeper` owns that memory.
+Examples examples_in(const ExampleIndex& index, const RecordLayout& layout, const RecordMemory& memory,
+                     std::shared_ptr<const void> keeper);
+Examples examples_of(ExampleSet set);
+
+/// The source is verified, and all records are read.
+ExampleSet read_all(const Examples& examples);
+
+/// open_examples and read_all.
+ExampleSet read_examples(const DataSpec& spec, const Selection& selection);
 
 /// The tracks of a tracks or examples file, signals first.
 std::vector<Track> read_tracks(const std::string& path);

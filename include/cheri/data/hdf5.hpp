@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,8 @@ class Hdf5File {
 
   /// The byte offset of a contiguous, unfiltered dataset in the file, for positioned reads; throws InputError otherwise.
   [[nodiscard]] std::uint64_t raw_offset(const std::string& dataset) const;
+  /// The same where, moreover, its values lie there as memory has those of its type(); none otherwise.
+  [[nodiscard]] std::optional<std::uint64_t> plain_offset(const std::string& dataset) const;
 
  private:
   Hdf5File() = default;

@@ -103,6 +103,7 @@ struct Range {
   std::int64_t begin = 0;
   std::int64_t end = 0;
   [[nodiscard]] std::int64_t size() const { return end - begin; }
+  bool operator==(const Range&) const = default;
 };
 Range range_of_rank(std::int64_t n, int rank, int n_ranks);
 

@@ -52,6 +52,7 @@ struct TrainConfig {
   std::string directory;   ///< of the run; empty: name
 
   data::DataSpec data;
+  std::string data_mode = "auto";   ///< auto, device, node or stream; data_mode.hpp
   std::vector<std::string> training_chromosomes;
   std::vector<std::string> validation_chromosomes;
   std::vector<std::string> test_chromosomes;

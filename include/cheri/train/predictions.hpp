@@ -23,15 +23,15 @@ struct Predictions {
 
 /// Every rank predicts its share; all have the whole, the same for any number of ranks. Collective. Throws InputError if the
 /// examples do not fit the model.
-Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint,
-                    const data::ExampleSet& examples, nn::Precision precision = nn::Precision::fp32);
+Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint, const data::Examples& examples,
+                    const std::string& data_mode = "auto", nn::Precision precision = nn::Precision::fp32);
 
 /// HDF5: /logits (n,T,W), /log_counts (n,G), /loci/{chrom,start,end} of the output windows, /chromosomes/name, /tracks.
-void write_predictions(const std::string& path, const Predictions& predictions, const data::ExampleSet& examples,
+void write_predictions(const std::string& path, const Predictions& predictions, const data::ExampleIndex& examples,
                        const std::string& made_by);
 
 /// PREFIX.<track>.bw for each signal: expected counts, the mean where windows overlap. Returns the paths.
 std::vector<std::string> write_prediction_tracks(const std::string& prefix, const Predictions& predictions,
-                                                 const data::ExampleSet& examples);
+                                                 const data::ExampleIndex& examples);
 
 }   // namespace cheri::train

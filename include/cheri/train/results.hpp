@@ -30,10 +30,10 @@ std::string model_path(const std::string& file_or_directory);
 std::vector<std::string> chromosomes_of(const TrainConfig& config, const std::string& split);
 
 /// chrom:start-end of the output window of every example.
-std::vector<std::string> locus_names(const data::ExampleSet& examples);
+std::vector<std::string> locus_names(const data::ExampleIndex& examples);
 
 /// Throws InputError unless a model predicts the signals of the examples, in their groups, from their controls.
-void require_tracks_of(const nn::ModelShape& shape, const data::ExampleSet& examples);
+void require_tracks_of(const nn::ModelShape& shape, const data::ExampleIndex& examples);
 
 /// The model of a checkpoint for inference: the moving average of its parameters.
 nn::Model<float, Device> inference_model(const Device& exec, const Checkpoint& checkpoint, int capacity,

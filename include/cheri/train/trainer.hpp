@@ -3,7 +3,8 @@
 #pragma once
 
 #include "cheri/base/graph.hpp"
-#include "cheri/data/dataset.hpp"
+#include "cheri/data/examples.hpp"
+#include "cheri/data/feed.hpp"
 #include "cheri/nn/loss.hpp"
 #include "cheri/nn/model.hpp"
 #include "cheri/parallel/backend.hpp"
@@ -12,6 +13,7 @@
 #include "cheri/parallel/signals.hpp"
 #include "cheri/train/checkpoint.hpp"
 #include "cheri/train/config.hpp"
+#include "cheri/train/data_mode.hpp"
 #include "cheri/train/epoch_plan.hpp"
 #include "cheri/train/evaluate.hpp"
 #include "cheri/train/optimiser.hpp"
@@ -39,10 +41,11 @@ struct Observer {
 
 /// What a run reads: training examples with flanks for the jitter and without outliers, validation examples without either.
 struct Splits {
-  data::ExampleSet training, validation;
+  data::Examples training, validation;
 };
 
-Splits read_splits(const TrainConfig& config);
+/// Collective.
+Splits open_splits(const parallel::Communicator& communicator, const TrainConfig& config);
 
 enum class Outcome { finished, interrupted };
 
@@ -51,7 +54,7 @@ class Trainer {
  public:
   /// Takes all memory. `from` is a checkpoint of the same model and recipe to go on from.
   Trainer(const parallel::Communicator& communicator, const parallel::StopSignals& signals, const TrainConfig& config,
-          Splits splits, const std::optional<Checkpoint>& from, Observer observer);
+          const Splits& splits, const std::optional<Checkpoint>& from, Observer observer);
 
   /// Trains to the end, or until a stop signal: then the step is finished and a checkpoint written.
   Outcome run();
@@ -66,8 +69,10 @@ class Trainer {
   [[nodiscard]] std::int64_t steps_per_epoch() const { return m_steps_per_epoch; }
   [[nodiscard]] std::int64_t total_steps() const { return m_steps_per_epoch * m_epochs; }
   [[nodiscard]] std::size_t bytes() const;   ///< of device memory taken by this rank
+  [[nodiscard]] const DataPlan& data_plan() const { return m_data_plan; }
 
-  /// The steps to come take their batches from this order, from the one at the epoch's step on.
+  /// The steps to come take their batches from this order, from the one at the epoch's step on. After the last the first
+  /// comes again, where records are resident.
   void begin_epoch(const std::vector<data::Draw>& order);
 
   /// Takes n optimiser steps and waits for them; returns the mixed loss of the last. Throws Error if a loss is no number;
@@ -87,6 +92,8 @@ class Trainer {
   [[nodiscard]] nn::LossMixture mixture() const;
 
   // Around the steps.
+  [[nodiscard]] std::vector<data::Draw> queue_epoch(std::int64_t first_step, const std::vector<data::Draw>& order);
+  void begin_queued(const std::vector<data::Draw>& draws);
   void raise_flags(std::int64_t n);
   [[nodiscard]] std::int64_t steps_to_take() const;
   [[noreturn]] void end_on_no_number();
@@ -106,8 +113,7 @@ class Trainer {
   Observer m_observer;
   Device m_exec;
 
-  data::ExampleSet m_training, m_validation;   ///< loci and counts; their sequences and signals are in the data sets
-  data::Dataset<Device> m_training_data, m_validation_data;
+  data::ExampleIndex m_training;
   int m_slices, m_slice_size;          ///< of the global batch; examples of a slice
   int m_local_slices, m_pass_slices;   ///< of this rank; of one pass through the model
   std::int64_t m_steps_per_epoch, m_epochs;
@@ -117,6 +123,8 @@ class Trainer {
   Optimiser<Device> m_optimiser;
   parallel::Choice<Device> m_exchange;
   parallel::Reducer<Device> m_reducer;
+  DataPlan m_data_plan;   ///< for the memory that is left
+  data::Feed<Device> m_training_feed, m_validation_feed;
   Predictor m_predictor;
 
   // A row of gradients: the parameters, the losses, the flags.

@@ -150,7 +150,7 @@ TEST_F(Examples, RegionsAreCentredWithoutJitter) {
   const std::string bed = folder.file("regions.bed");
   const std::string text = "chrI\t500\t600\nchrII\t0\t10\nchrII\t1000\t1001\n";
   write_bytes(bed, {text.begin(), text.end()});
-  const ExampleSet examples = read_regions(spec({100, 40, 7}), bed);
+  const ExampleSet examples = read_all(open_regions(spec({100, 40, 7}), bed));
   EXPECT_EQ(examples.loci, (std::vector<Locus>{{0, 500, 600, -1}, {1, 1000, 1001, -1}}));
   EXPECT_EQ(examples.centres, (std::vector<std::int64_t>{550, 1000}));
   EXPECT_EQ(examples.n_peaks, 2);

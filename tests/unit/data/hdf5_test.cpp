@@ -10,6 +10,10 @@
 #include <filesystem>
 #include <limits>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 namespace cheri::data {
 namespace {
 
@@ -269,6 +273,30 @@ TEST_F(Hdf5, FormatsAreChecked) {
   EXPECT_TRUE(says(message_of<InputError>([&] { require_format(file, "cheri-tracks", 1); }), {"version 2", "reads 1 to 1"}));
   EXPECT_TRUE(says(message_of<InputError>([&] { require_format(file, "cheri-examples", 2); }),
                    {"\"cheri-tracks\"", "expected \"cheri-examples\""}));
+}
+
+// Many ranks read, on file systems without locks, and beside programs that hold one.
+TEST_F(Hdf5, AFileThatIsLockedIsRead) {
+  {
+    Hdf5File file = create();
+    file.write<std::int32_t>("/x", {1, 2});
+    file.close();
+  }
+  const int descriptor = ::open(m_path.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(::flock(descriptor, LOCK_EX | LOCK_NB), 0);
+  EXPECT_EQ(open().read<std::int32_t>("/x"), (std::vector<std::int32_t>{1, 2}));
+  ::close(descriptor);
+}
+
+TEST_F(Hdf5, KnowsWhereValuesLieAsInMemory) {
+  {
+    Hdf5File file = create();
+    file.write<float>("/plain", {1, 2, 3});
+    file.write<float>("/chunked", {1, 2, 3}, {3}, {{2}, 1});
+    file.close();
+  }
+  EXPECT_EQ(open().plain_offset("/plain"), open().raw_offset("/plain"));
+  EXPECT_FALSE(open().plain_offset("/chunked").has_value());
 }
 
 }   // namespace

@@ -66,7 +66,7 @@ std::vector<double> in_double(const std::vector<float>& v) { return {v.begin(), 
 
 TEST_F(PredictionsTest, AreThoseOfTheMovingAverage) {
   ASSERT_GT(examples.size(), 64);   // more than one chunk
-  const Predictions found = predict(alone, checkpoint, examples);
+  const Predictions found = predict(alone, checkpoint, data::examples_of(examples));
   const auto expected = forward(examples, checkpoint.shape, checkpoint.state.ema);
   EXPECT_EQ(in_double(found.logits), values(expected.logits_NTW));
   EXPECT_EQ(in_double(found.log_counts), values(expected.log_counts_NG));
@@ -79,15 +79,16 @@ TEST_F(PredictionsTest, AreThoseOfTheMovingAverage) {
 TEST_F(PredictionsTest, OtherTracksAreRefused) {
   Checkpoint other = checkpoint;
   other.shape.signal_groups = {3};
-  EXPECT_TRUE(says(message_of<InputError>([&] { static_cast<void>(predict(alone, other, examples)); }), {"tracks"}));
+  EXPECT_TRUE(says(message_of<InputError>([&] { static_cast<void>(predict(alone, other, data::examples_of(examples))); }),
+                   {"tracks"}));
   other = checkpoint;
   other.shape.n_controls = 1;
-  EXPECT_TRUE(says(message_of<InputError>([&] { static_cast<void>(predict(alone, other, examples)); }),
+  EXPECT_TRUE(says(message_of<InputError>([&] { static_cast<void>(predict(alone, other, data::examples_of(examples))); }),
                    {"3 signals in 2 groups and 2 controls for 3 in 2 and 1"}));
 }
 
 TEST_F(PredictionsTest, TheFileHoldsThemWithTheirPlaces) {
-  const Predictions predictions = predict(alone, checkpoint, examples);
+  const Predictions predictions = predict(alone, checkpoint, data::examples_of(examples));
   const std::string path = folder.file("predictions.h5");
   write_predictions(path, predictions, examples, "a test");
   const data::Hdf5File file(path, data::Hdf5File::Access::read);
@@ -126,7 +127,7 @@ std::vector<double> expected_track(const data::ExampleSet& examples, const Predi
 }
 
 TEST_F(PredictionsTest, OverlappingWindowsAreAveragedInBigWigs) {
-  Predictions predictions = predict(alone, checkpoint, examples);
+  Predictions predictions = predict(alone, checkpoint, data::examples_of(examples));
   for (float& log_count : predictions.log_counts) log_count = std::abs(log_count) + 1;   // counts above 1.7 everywhere
   const auto paths = write_prediction_tracks(folder.file("out"), predictions, examples);
   ASSERT_EQ(paths, (std::vector<std::string>{folder.file("out.pair.plus.bw"), folder.file("out.pair.minus.bw"),
@@ -146,7 +147,7 @@ TEST_F(PredictionsTest, OverlappingWindowsAreAveragedInBigWigs) {
 }
 
 TEST_F(PredictionsTest, BigWigsNeedTheLengthsOfChromosomes) {
-  const Predictions predictions = predict(alone, checkpoint, examples);
+  const Predictions predictions = predict(alone, checkpoint, data::examples_of(examples));
   examples.chromosomes[1].length = 0;
   EXPECT_TRUE(says(
       message_of<InputError>([&] { static_cast<void>(write_prediction_tracks(folder.file("out"), predictions, examples)); }),

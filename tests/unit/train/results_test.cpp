@@ -91,11 +91,11 @@ data::ExampleSet three_peaks(const std::vector<std::uint8_t>& signal, std::int64
 
 // Flanks and negatives do not count; a channel without counts adds nothing to the mean profile.
 TEST(BaselineTest, IsTheMeanProfileAndTheMeanLogCount) {
-  const Baseline baseline =
-      mean_baseline(three_peaks({9,  1,  2,  1,  9,  /**/ 9, 0,  0,  0,  9,  /**/ 9, 0,  5,  0,  9,   // peak
-                                 9,  2,  0,  0,  9,  /**/ 9, 0,  0,  1,  9,  /**/ 9, 1,  1,  2,  9,   // peak
-                                 50, 50, 50, 50, 50, 50,     50, 50, 50, 50, 50,     50, 50, 50, 50},
-                                2));
+  const Baseline baseline = mean_baseline(
+      data::examples_of(three_peaks({9,  1,  2,  1,  9,  /**/ 9, 0,  0,  0,  9,  /**/ 9, 0,  5,  0,  9,   // peak
+                                     9,  2,  0,  0,  9,  /**/ 9, 0,  0,  1,  9,  /**/ 9, 1,  1,  2,  9,   // peak
+                                     50, 50, 50, 50, 50, 50,     50, 50, 50, 50, 50,     50, 50, 50, 50},
+                                    2)));
   expect_near(baseline.profile, {0.625, 0.25, 0.125, /**/ 0, 0, 0.5, /**/ 0.125, 0.625, 0.25});
   ASSERT_EQ(baseline.log_counts.size(), 2u);
   EXPECT_NEAR(baseline.log_counts[0], (std::log(5.0) + std::log(4.0)) / 2, 1e-15);
@@ -110,8 +110,8 @@ TEST(BaselineTest, IsScoredLikeAModel) {
   }
   const data::ExampleSet examples = three_peaks(signal, 50);
   const Baseline baseline{{0.5f, 0.25f, 0.25f, 0.1f, 0.2f, 0.7f, 0.3f, 0.3f, 0.4f}, {2.5, 1.5}};
-  const data::Dataset<Device> dataset(examples);
-  const SplitScores scores = score_baseline(Device(), baseline, examples, dataset);
+  auto feed = data::Feed<Device>::resident(data::examples_of(examples));
+  const SplitScores scores = score_baseline(Device(), baseline, examples, feed);
   EXPECT_EQ(scores.n_peaks, 50);
   EXPECT_EQ(scores.n_negatives, 20);
   ASSERT_EQ(scores.predicted.size(), 140u);
