@@ -68,6 +68,26 @@ class DisasterTest(StoppedRunsTest):
                 self.assert_whole(directory)
                 self.assertEqual([path.name for path in (self.folder / directory).rglob("*.part*")], [])
 
+    def test_a_rank_killed_while_the_files_are_imported(self):
+        folder = self.new_folder()
+        self.cheri("synthesize", "--out", "unused.h5", "--raw", "raw", folder=folder)
+        imported = folder / "imported.tracks.h5"
+        files = ['import.sequences="raw/genome.fa.gz"', 'import.signals=[["raw/plus.bw", "raw/minus.bw"]]',
+                 'import.peaks="raw/peaks.narrowPeak"', 'import.negatives="raw/negatives.bed"']
+        command = ["train", self.folder / "deck.toml", "directory=run", f"data.file={imported}", *files]
+        for victim in (0, 1):
+            with self.subTest(rank=victim):
+                for left in folder.glob("imported*"):
+                    left.unlink()
+                running = start(*command, folder=folder, ranks=2)
+                running.wait_until(lambda: any(folder.glob("imported*")))
+                os.kill(running.ranks()[victim], signal.SIGKILL)
+                self.assertNotEqual(running.wait().status, 0)
+                if imported.exists():   # rank 0 came to its end first
+                    self.inspect(imported)
+        self.cheri(*command, "training.max_epochs=1", folder=folder, ranks=2)
+        self.assertEqual([path.name for path in folder.glob("imported*")], ["imported.tracks.h5"])
+
     def test_an_error_on_one_rank_ends_all(self):
         # Rank 0 alone writes: the others must not wait for it.
         directory = self.folder / "blocked"
