@@ -272,7 +272,7 @@ void write_chromosomes(const ImportSpec& spec, const std::vector<Chromosome>& ch
     if (progress) progress(fraction, chromosomes[c].name + " " + what);
   };
   SequenceReader sequences(spec.sequences, chromosomes, threads);
-  std::vector<float> values;   // here, as new memory for each signal costs a fifth of the import's time
+  std::vector<float> values;   // here: new memory for each signal costs a sixth of the import's time
   for (std::size_t c = 0; c < chromosomes.size(); ++c) {
     begin_piece(c, "sequence");
     {

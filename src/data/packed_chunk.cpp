@@ -5,7 +5,6 @@
 #include <bit>
 #include <memory>
 
-#define ZLIB_CONST
 #include <zlib.h>
 
 namespace cheri::data {
@@ -32,7 +31,7 @@ std::vector<std::byte> deflated(std::span<const std::byte> bytes) {
                 "zlib cannot begin to deflate");
   const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, deflateEnd);
   std::vector<std::byte> packed(deflateBound(&stream, bytes.size()));
-  stream.next_in = reinterpret_cast<const Bytef*>(bytes.data());
+  stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(bytes.data()));   // zlib reads it
   stream.avail_in = static_cast<uInt>(bytes.size());
   stream.next_out = reinterpret_cast<Bytef*>(packed.data());
   stream.avail_out = static_cast<uInt>(packed.size());
