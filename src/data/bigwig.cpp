@@ -305,9 +305,9 @@ void BigWigFile::Decoder::put(const Block& block, std::uint64_t start, std::uint
             value);
 }
 
-std::vector<float> BigWigFile::values(int chromosome, int threads) const {
+std::vector<float> BigWigFile::values(int chromosome, int threads, std::vector<float> values) const {
   const auto c = static_cast<std::size_t>(chromosome);
-  std::vector<float> values(static_cast<std::size_t>(m_chromosomes.at(c).length), 0.0F);
+  values.assign(static_cast<std::size_t>(m_chromosomes.at(c).length), 0.0F);
   const auto& blocks = m_blocks[c];
   const std::size_t n_pieces = std::min(blocks.size(), static_cast<std::size_t>(std::max(threads, 1)) * 8);
   parallel_for(threads, n_pieces, [&](std::size_t piece) {

@@ -32,8 +32,8 @@ class BigWigFile {
   /// The value of every position of a chromosome (an index into chromosomes()); 0 where the file has none or NaN.
   /// The array has the length that the file says; so compare that with the genome before.
   /// Throws InputError with file, chromosome, position and value for a negative or infinite value, and for data that are
-  /// damaged or overlap.
-  [[nodiscard]] std::vector<float> values(int chromosome, int threads) const;
+  /// damaged or overlap. A caller that reads on hands in the array of before, whose memory is used again.
+  [[nodiscard]] std::vector<float> values(int chromosome, int threads, std::vector<float> values = {}) const;
 
  private:
   /// A piece of the data, as a leaf of the index describes it: values of [start, end) in `bytes` bytes at `offset`.

@@ -33,14 +33,23 @@ void FastaReader::read_sequence_line(std::vector<Code>& codes) {
   for (std::string_view rest = m_text.peek(); !rest.empty(); rest = m_text.peek()) {
     const std::size_t length = std::min(rest.find('\n'), rest.size());
     const bool ended = length < rest.size();
-    for (const char c : rest.substr(0, length)) {
-      const Code code = table[static_cast<unsigned char>(c)];
-      if (code <= 4) codes.push_back(code);
-      else if (code == not_sequence) {
-        m_text.take(1);
-        CHERI_REQUIRE_INPUT(false, m_text.place() << ": " << quoted({&c, 1}) << " (byte "
-                                                  << int{static_cast<unsigned char>(c)} << ") is no letter of a sequence");
-      }
+    const std::string_view letters = rest.substr(0, length);
+    const std::size_t n_before = codes.size();
+    codes.resize(n_before + length);
+    Code* const added = codes.data() + n_before;
+    Code largest = 0;
+    for (std::size_t i = 0; i < length; ++i) {
+      added[i] = table[static_cast<unsigned char>(letters[i])];
+      largest = std::max(largest, added[i]);
+    }
+    if (largest == not_sequence) {
+      const char c = letters[static_cast<std::size_t>(std::find(added, added + length, not_sequence) - added)];
+      m_text.take(1);
+      CHERI_REQUIRE_INPUT(false, m_text.place() << ": " << quoted({&c, 1}) << " (byte " << int{static_cast<unsigned char>(c)}
+                                                << ") is no letter of a sequence");
+    }
+    if (largest == blank) {
+      codes.resize(static_cast<std::size_t>(std::remove(added, added + length, blank) - codes.data()));
     }
     m_text.take(length + (ended ? 1 : 0));
     if (ended) return;

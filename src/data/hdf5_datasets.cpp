@@ -90,8 +90,9 @@ Handle creation_properties(const std::string& path, const Storage& storage) {
   require_write(path, H5Pset_shuffle(creation), "shuffle");
   if (storage.deflate > 0) {
     require_write(path, H5Pset_deflate(creation, static_cast<unsigned>(storage.deflate)), "deflate");
+  } else {
+    require_write(path, H5Pset_fletcher32(creation), "sum up");
   }
-  require_write(path, H5Pset_fletcher32(creation), "sum up");
   return creation;
 }
 
@@ -156,6 +157,7 @@ void Hdf5File::read_box(const std::string& dataset, const Box& box, void* out, E
                                : select(m_path, dataset, object, box);
   const Handle transfer = transfer_properties();
   const herr_t result = H5Dread(object, memory_type(type), spaces.memory, spaces.file, transfer, out);
+  CHERI_REQUIRE_INPUT(result >= 0 || !filter_failed(), m_path << ": " << dataset << " is damaged: " << innermost_reason());
   require_read(m_path, result, "read " + dataset + " (" + name_of(stored) + ") as " + name_of(type));
 }
 
@@ -200,6 +202,15 @@ void Hdf5File::write_box(const std::string& dataset, const Box& box, const void*
 void Hdf5File::write_rows(const std::string& dataset, std::uint64_t begin, std::uint64_t end, const void* values,
                           ElementType type) {
   write_box(dataset, rows_of(extents(dataset), begin, end), values, type);
+}
+
+void Hdf5File::write_chunk(const std::string& dataset, const std::vector<std::uint64_t>& offset,
+                           const std::vector<std::byte>& packed) {
+  constexpr std::uint32_t all_filters = 0;   // the mask of those left out
+  const Handle object = open_dataset(m_path, m_id, dataset);
+  const std::vector<hsize_t> start(offset.begin(), offset.end());
+  const herr_t result = H5Dwrite_chunk(object, H5P_DEFAULT, all_filters, start.data(), packed.size(), packed.data());
+  require_write(m_path, result, "write a chunk of " + dataset);
 }
 
 void Hdf5File::write_checksum(const std::string& dataset) {

@@ -66,6 +66,16 @@ std::string innermost_reason() {
   return reason;
 }
 
+bool filter_failed() {
+  bool failed = false;
+  const auto look = [](unsigned, const H5E_error2_t* error, void* out) -> herr_t {
+    if (error->maj_num == H5E_PLINE) *static_cast<bool*>(out) = true;
+    return 0;
+  };
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, look, &failed);
+  return failed;
+}
+
 Handle property_list(hid_t property_class) {
   Handle list(H5Pcreate(property_class), H5Pclose);
   CHERI_REQUIRE(list >= 0, "HDF5 makes no property list: " << innermost_reason());

@@ -34,6 +34,9 @@ class Handle {
 /// The first entry of HDF5's error stack, where the trouble began.
 std::string innermost_reason();
 
+/// Whether HDF5's error stack tells of a filter, such as one that inflates: stored bytes are not what was stored.
+bool filter_failed();
+
 /// Throws InputError("<path>: cannot <action>: <HDF5's reason>") if result is negative; otherwise returns it.
 template <class Result>
 Result require_read(const std::string& path, Result result, const std::string& action) {

@@ -1,6 +1,6 @@
 // Import in three steps: what the files hold is checked against each other, the loci are read, and then chromosome after
-// chromosome its sequence and its signals go to the writer, in a fixed order. While one piece is written the next one is
-// read: the blocks of a bigWig by all threads, into disjoint stretches of one array.
+// chromosome its sequence and its signals go to the writer, in a fixed order. All threads read the blocks of a bigWig, into
+// disjoint stretches of one array, and then all of them pack its chunks; FASTA, which is one stream, is read ahead.
 #include "cheri/data/import.hpp"
 
 #include "cheri/base/check.hpp"
@@ -201,48 +201,31 @@ Loci read_all_loci(const ImportSpec& spec, const std::vector<Chromosome>& chromo
 
 // ---- chromosome after chromosome ---------------------------------------------------------------------------------------
 
-/// What the writer gets at a time: the sequence of a chromosome (track -1), or one signal of it.
-struct Piece {
-  std::size_t chromosome = 0;
-  int track = -1;
-  std::vector<Code> codes;
-  std::vector<float> values;
-};
-
-/// Reads the pieces in the order in which they are written.
-class PieceReader {
+/// Reads the sequences of chromosomes in the order of the FASTA file; where there is more than one thread, each while the
+/// one before it is in use.
+class SequenceReader {
  public:
-  PieceReader(const ImportSpec& spec, const std::vector<Chromosome>& chromosomes, const std::vector<SignalFile>& signals)
-      : m_fasta(spec.sequences), m_chromosomes(chromosomes), m_signals(signals), m_threads(spec.threads) {
-    if (m_threads == 0) m_threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  SequenceReader(const std::string& path, const std::vector<Chromosome>& chromosomes, int threads)
+      : m_fasta(path), m_chromosomes(chromosomes), m_launch(threads > 1 ? std::launch::async : std::launch::deferred) {
+    start();
   }
 
-  [[nodiscard]] std::size_t size() const { return m_chromosomes.size() * (m_signals.size() + 1); }
-
-  /// Starts to read the next piece, beside the caller if there is more than one thread.
-  std::future<Piece> next() {
-    const std::size_t i = m_next++;
-    return std::async(m_threads > 1 ? std::launch::async : std::launch::deferred, [this, i] { return read(i); });
+  /// The sequence of the next chromosome.
+  std::vector<Code> next() {
+    std::vector<Code> codes = m_reading.get();
+    if (++m_next < m_chromosomes.size()) start();
+    return codes;
   }
 
  private:
-  Piece read(std::size_t i) {
-    Piece piece{i / (m_signals.size() + 1), static_cast<int>(i % (m_signals.size() + 1)) - 1, {}, {}};
-    const Chromosome& chromosome = m_chromosomes[piece.chromosome];
-    if (piece.track < 0) {
-      piece.codes = sequence(chromosome);
-      return piece;
-    }
-    const SignalFile& signal = m_signals[static_cast<std::size_t>(piece.track)];
-    const auto place = signal.place[piece.chromosome];
-    if (place) piece.values = signal.file.values(*place, m_threads);
-    else piece.values.assign(static_cast<std::size_t>(chromosome.length), 0.0F);
-    return piece;
+  void start() {
+    m_reading = std::async(m_launch, [this, &chromosome = m_chromosomes[m_next]] { return read(chromosome); });
   }
 
-  /// Goes on in the FASTA file to a chromosome.
-  std::vector<Code> sequence(const Chromosome& chromosome) {
+  /// Goes on in the file to a chromosome.
+  std::vector<Code> read(const Chromosome& chromosome) {
     FastaRecord record;
+    record.codes.reserve(static_cast<std::size_t>(chromosome.length));
     while (m_fasta.next(record)) {
       if (record.name != chromosome.name) continue;
       CHERI_REQUIRE_INPUT(static_cast<std::int64_t>(record.codes.size()) == chromosome.length,
@@ -254,43 +237,54 @@ class PieceReader {
 
   FastaReader m_fasta;
   const std::vector<Chromosome>& m_chromosomes;
-  const std::vector<SignalFile>& m_signals;
-  int m_threads;
+  std::launch m_launch;
   std::size_t m_next = 0;
+  std::future<std::vector<Code>> m_reading;   ///< last: its end is awaited before the reader goes
 };
 
+/// Reads a whole chromosome of a signal; 0 where the file does not have it.
+void read_signal(const SignalFile& signal, std::size_t chromosome, std::int64_t length, int threads,
+                 std::vector<float>& values) {
+  const auto place = signal.place[chromosome];
+  if (place) values = signal.file.values(*place, threads, std::move(values));
+  else values.assign(static_cast<std::size_t>(length), 0.0F);
+}
+
 /// Draws the negatives of a chromosome into loci.negatives, and adds to the count of those wanted.
-void draw_negatives(const ImportSpec& spec, const Piece& sequence, Loci& loci, std::int64_t& wanted) {
-  const auto chromosome = static_cast<std::int32_t>(sequence.chromosome);
+void draw_negatives(const ImportSpec& spec, std::size_t chromosome, const std::vector<Code>& codes, Loci& loci,
+                    std::int64_t& wanted) {
   const NegativesSpec negatives_spec{spec.negative_window, spec.negatives_per_peak, spec.seed};
   const Negatives drawn =
-      draw_negatives(negatives_spec, chromosome, sequence.codes, loci.peaks_on[sequence.chromosome], loci.avoid);
+      draw_negatives(negatives_spec, static_cast<std::int32_t>(chromosome), codes, loci.peaks_on[chromosome], loci.avoid);
   loci.negatives.loci.insert(loci.negatives.loci.end(), drawn.loci.begin(), drawn.loci.end());
   wanted += drawn.wanted;
 }
 
 void write_chromosomes(const ImportSpec& spec, const std::vector<Chromosome>& chromosomes,
-                       const std::vector<SignalFile>& signals, Loci& loci, TracksWriter& writer, ImportReport& report,
-                       const ImportProgress& progress) {
+                       const std::vector<SignalFile>& signals, int threads, Loci& loci, TracksWriter& writer,
+                       ImportReport& report, const ImportProgress& progress) {
   const bool draws = spec.negatives.empty();
   std::int64_t wanted = 0;
-  PieceReader reader(spec, chromosomes, signals);
-  std::future<Piece> next = reader.next();
-  for (std::size_t i = 0; i < reader.size(); ++i) {
-    const Piece piece = next.get();
-    if (i + 1 < reader.size()) next = reader.next();
-    const int chromosome = static_cast<int>(piece.chromosome);
-    const std::string& name = chromosomes[piece.chromosome].name;
-    if (progress) {
-      progress(static_cast<double>(i) / static_cast<double>(reader.size()),
-               name + " " + (piece.track < 0 ? "sequence" : spec.signals[static_cast<std::size_t>(piece.track)].track.name));
+  std::size_t n_written = 0;
+  const auto begin_piece = [&](std::size_t c, const std::string& what) {
+    const double fraction =
+        static_cast<double>(n_written++) / static_cast<double>(chromosomes.size() * (signals.size() + 1));
+    if (progress) progress(fraction, chromosomes[c].name + " " + what);
+  };
+  SequenceReader sequences(spec.sequences, chromosomes, threads);
+  std::vector<float> values;   // here: new memory for each signal costs a sixth of the import's time
+  for (std::size_t c = 0; c < chromosomes.size(); ++c) {
+    begin_piece(c, "sequence");
+    {
+      const std::vector<Code> codes = sequences.next();
+      writer.sequence(static_cast<int>(c), codes);
+      if (draws) draw_negatives(spec, c, codes, loci, wanted);
     }
-    if (piece.track >= 0) {
-      writer.signal(piece.track, chromosome, piece.values);
-      continue;
+    for (std::size_t t = 0; t < signals.size(); ++t) {
+      begin_piece(c, spec.signals[t].track.name);
+      read_signal(signals[t], c, chromosomes[c].length, threads, values);
+      writer.signal(static_cast<int>(t), static_cast<int>(c), values);
     }
-    writer.sequence(chromosome, piece.codes);
-    if (draws) draw_negatives(spec, piece, loci, wanted);
   }
   if (draws) {
     const auto n = static_cast<std::int64_t>(loci.negatives.loci.size());
@@ -315,8 +309,9 @@ ImportReport import_tracks(const ImportSpec& spec, const std::string& made_by, c
   }
   Loci loci = read_all_loci(spec, chromosomes, report);
 
-  TracksWriter writer(spec.out_path, chromosomes, tracks, made_by);
-  write_chromosomes(spec, chromosomes, signals, loci, writer, report, progress);
+  const int threads = spec.threads > 0 ? spec.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  TracksWriter writer(spec.out_path, chromosomes, tracks, made_by, threads);
+  write_chromosomes(spec, chromosomes, signals, threads, loci, writer, report, progress);
   writer.loci("peaks", loci.peaks.loci, loci.peaks.left_out);
   writer.loci("negatives", loci.negatives.loci, loci.negatives.left_out);
   writer.close();

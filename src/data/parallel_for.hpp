@@ -1,4 +1,4 @@
-// A loop over threads whose outcome, errors included, does not depend on their number.
+// Loops over threads whose outcome, errors included, does not depend on their number.
 #pragma once
 
 #include <algorithm>
@@ -6,7 +6,10 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace cheri::data {
@@ -39,6 +42,25 @@ void parallel_for(int threads, std::size_t n, const Body& body) {
   work();
   helpers.clear();
   if (error) std::rethrow_exception(error);
+}
+
+/// Calls make(i) for i in [0, n) as parallel_for does, and take(i, result) one at a time and in order, on the thread that
+/// made the last result it had to wait for. No more than `window` results are held.
+template <class Make, class Take>
+void parallel_in_order(int threads, std::size_t n, const Make& make, const Take& take) {
+  constexpr std::size_t window = 256;
+  using Result = std::invoke_result_t<const Make&, std::size_t>;
+  for (std::size_t begin = 0; begin < n; begin += window) {
+    std::vector<std::optional<Result>> made(std::min(window, n - begin));
+    std::size_t taken = 0;
+    std::mutex mutex;
+    parallel_for(threads, made.size(), [&](std::size_t i) {
+      Result result = make(begin + i);
+      const std::lock_guard lock(mutex);
+      made[i] = std::move(result);
+      for (; taken < made.size() && made[taken]; made[taken++].reset()) take(begin + taken, *made[taken]);
+    });
+  }
 }
 
 }   // namespace cheri::data

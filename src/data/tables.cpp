@@ -140,7 +140,7 @@ void write_locus_table(Hdf5File& file, const std::string& folder, const std::vec
   file.write(folder + "/summit", summits);
 }
 
-void check_signal(const std::string& path, const std::string& what, const std::vector<float>& values, std::uint64_t first) {
+void check_signal(const std::string& path, const std::string& what, std::span<const float> values, std::uint64_t first) {
   const auto wrong =
       std::find_if(values.begin(), values.end(), [](float value) { return !(value >= 0 && std::isfinite(value)); });
   CHERI_REQUIRE_INPUT(wrong == values.end(), path << ": " << what << " holds " << *wrong << " at "
@@ -148,14 +148,14 @@ void check_signal(const std::string& path, const std::string& what, const std::v
                                                   << "; signals must be finite and not negative");
 }
 
-void check_codes(const std::string& path, const std::string& what, const std::vector<Code>& codes, std::uint64_t first) {
+void check_codes(const std::string& path, const std::string& what, std::span<const Code> codes, std::uint64_t first) {
   const auto wrong = std::find_if(codes.begin(), codes.end(), [](Code code) { return code > 4; });
   CHERI_REQUIRE_INPUT(wrong == codes.end(), path << ": " << what << " holds " << int{*wrong} << " at "
                                                  << first + static_cast<std::uint64_t>(wrong - codes.begin())
                                                  << "; codes must be 0 to 3 for ACGT, or 4 for any other letter");
 }
 
-ElementType narrowest_type(const std::vector<float>& values) {
+ElementType narrowest_type(std::span<const float> values) {
   float largest = 0;
   for (const float value : values) {
     if (value != std::trunc(value)) return ElementType::f32;

@@ -4,6 +4,7 @@
 #include "cheri/data/hdf5.hpp"
 #include "cheri/data/tracks.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,13 +30,12 @@ void write_locus_table(Hdf5File& file, const std::string& folder, const std::vec
 
 /// Values of a signal: throws InputError("<path>: <what> holds -1 at ...") unless all are finite and not negative; the first
 /// of them is element `first` of what is named.
-void check_signal(const std::string& path, const std::string& what, const std::vector<float>& values,
-                  std::uint64_t first = 0);
+void check_signal(const std::string& path, const std::string& what, std::span<const float> values, std::uint64_t first = 0);
 /// Codes: throws likewise unless all are 0 to 4.
-void check_codes(const std::string& path, const std::string& what, const std::vector<Code>& codes, std::uint64_t first = 0);
+void check_codes(const std::string& path, const std::string& what, std::span<const Code> codes, std::uint64_t first = 0);
 
 /// u8, u16, u32 or f32.
-ElementType narrowest_type(const std::vector<float>& values);
+ElementType narrowest_type(std::span<const float> values);
 /// The narrower of those types that holds what either does.
 ElementType wider_of(ElementType a, ElementType b);
 

@@ -84,6 +84,32 @@ class ImportTest(CheriTest):
             self.assertEqual(file["signal/small/chrA"][:7].tolist(), [0, 0, 0, 2.5, 2.5, 0, 0])
             self.assertEqual(file["loci/negatives/chrom"].shape, (0,))
 
+    def test_h5py_reads_what_was_packed(self):
+        random = np.random.default_rng(1)
+        length = 200_000
+        letters = random.choice(list("ACGTN"), length, p=[0.3, 0.2, 0.2, 0.299, 0.001])
+        write_fasta(self.folder / "packed.fa", {"chrA": "".join(letters)})
+        write_bed(self.folder / "packed.bed", [("chrA", 10, 20)])
+        expected, signals = {}, []
+        for kind, scale in {"u1": 1, "u2": 100, "u4": 10_000, "f4": 0.3}.items():
+            values = (random.integers(1, 200, length) * scale * (random.random(length) < 0.1)).astype("f4")
+            values[65536:131072] = 0
+            expected[kind] = values
+            write_bigwig(self.folder / f"{kind}.bw", {"chrA": length},
+                         [("chrA", int(i), int(i) + 1, float(values[i])) for i in np.flatnonzero(values)])
+            signals += ["--signal", self.folder / f"{kind}.bw"]
+        folder = self.new_folder()
+        self.import_into(folder, "--sequences", self.folder / "packed.fa", *signals, "--peaks", self.folder / "packed.bed",
+                         "--negatives-per-peak", 0)
+        with h5py.File(folder / "out.tracks.h5", "r") as file:
+            np.testing.assert_array_equal(np.array(list("ACGTN"))[file["sequence/chrA"][()]], letters)
+            for kind, values in expected.items():
+                dataset = file[f"signal/{kind}/chrA"]
+                self.assertEqual(dataset.dtype, np.dtype(kind))
+                np.testing.assert_array_equal(dataset[()], values)
+                self.assertAlmostEqual(dataset.attrs["total"] / values.sum(dtype="f8"), 1)
+                self.assertEqual((dataset.compression, dataset.shuffle, dataset.id.get_num_chunks()), ("gzip", True, 3))
+
     def test_several_peak_files_of_several_kinds(self):
         third = len(self.peaks) // 3
         write_bed(self.folder / "a.narrowPeak", self.peaks[:third])

@@ -46,6 +46,15 @@ class TracksTest(CheriTest):
     def test_it_is_trained_on_like_ours(self):
         self.assertEqual(self.train("by_hand", "data.file=by_hand.h5"), self.train("ours"))
 
+    def test_filters_are_those_of_hdf5(self):
+        def pack(file):
+            for name in ("sequence/chr1", "signal/plus/chr2"):
+                values = file[name][()]
+                del file[name]
+                file.create_dataset(name, data=values, chunks=(65536,), shuffle=True, compression=4, fletcher32=True)
+        self.damaged(pack)
+        self.assertEqual(self.train("packed", "data.file=bad.h5"), self.train("unpacked"))
+
     def test_a_signal_that_is_not_there_is_zero(self):
         def zeros(file):
             file["signal/minus/chr1"][:] = 0

@@ -23,8 +23,9 @@ enum class ElementType : std::uint8_t { u8, u16, u32, i32, i64, f32, f64 };
 template <class T>
 ElementType element_type();
 
-/// How a dataset is stored: contiguous and unfiltered unless chunk is given; chunks are shuffled, deflated and carry a
-/// checksum, and those never written to are not stored and read as 0.
+/// How a dataset is stored: contiguous and unfiltered unless chunk is given; chunks are shuffled and deflated, and those
+/// never written to are not stored and read as 0. A deflated chunk is a zlib stream, which ends in a checksum (Adler-32)
+/// that HDF5 compares as it reads; where deflate is 0, chunks carry one of HDF5's.
 struct Storage {
   std::vector<std::uint64_t> chunk;
   int deflate = 0;
@@ -85,6 +86,10 @@ class Hdf5File {
               const Storage& storage = {});
   void write_box(const std::string& dataset, const Box& box, const void* values, ElementType type);
   void write_rows(const std::string& dataset, std::uint64_t begin, std::uint64_t end, const void* values, ElementType type);
+
+  /// The chunk that begins at element `offset` of a deflated dataset, whole and as packed_chunk makes it.
+  void write_chunk(const std::string& dataset, const std::vector<std::uint64_t>& offset,
+                   const std::vector<std::byte>& packed);
 
   /// Sums up a contiguous dataset of u8, u16, u32 or f32 that write_box has filled, as write does for a whole one.
   void write_checksum(const std::string& dataset);

@@ -39,14 +39,14 @@ struct ImportReport {
 using ImportProgress = std::function<void(double fraction, const std::string& what)>;
 
 /// Writes spec.out_path, whole or not at all, with the loci sets "peaks" and "negatives". The file is the same for any
-/// number of threads. Memory is bounded by one chromosome: its sequence and two of its signals. `progress` may be empty.
+/// number of threads. Memory is bounded by one chromosome: two sequences and a signal. `progress` may be empty.
 ///
 /// NaN and positions without a value become 0. A chromosome of the FASTA that a bigWig lacks becomes 0 and is noted, as are
 /// chromosomes that only a bigWig or a BED file has. Throws InputError, naming file and place, for files that are missing,
 /// damaged or of another assembly (a chromosome of another length, or none in common), negative or infinite values, and loci
 /// that end beyond their chromosome.
 ///
-/// Under MPI one rank imports while the others wait: the work is bounded by the one writer of the file.
+/// Under MPI one rank imports, with its threads, while the others wait.
 ImportReport import_tracks(const ImportSpec& spec, const std::string& made_by, const ImportProgress& progress);
 
 }   // namespace cheri::data

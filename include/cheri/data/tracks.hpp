@@ -62,14 +62,14 @@ class TracksFile {
   std::vector<Track> m_tracks;
 };
 
-/// Writes a tracks file, chromosome by chromosome. Layout and chunking do not depend on who wrote what; the order of the
-/// calls shows in the bytes.
+/// Writes a tracks file, chromosome by chromosome. Layout and chunking do not depend on who wrote what, nor on the number of
+/// threads; the order of the calls shows in the bytes.
 class TracksWriter {
  public:
   /// Writes to `path` + ".part" and renames in close(): a file of the final name is always whole. Throws InputError for
-  /// names that are empty, not unique or hold a "/", and for groups out of order.
+  /// names that are empty, not unique or hold a "/", and for groups out of order. So many threads check and pack values.
   TracksWriter(const std::string& path, std::vector<Chromosome> chromosomes, std::vector<Track> tracks,
-               const std::string& made_by);
+               const std::string& made_by, int threads = 1);
 
   void sequence(int chromosome, const std::vector<Code>& codes);
   /// Chooses the narrowest exact type of u8, u16, u32, f32 for this chromosome; all-zero chunks are not stored. Values must
@@ -84,6 +84,7 @@ class TracksWriter {
   Hdf5File m_file;
   std::vector<Chromosome> m_chromosomes;
   std::vector<Track> m_tracks;
+  int m_threads;
 };
 
 }   // namespace cheri::data

@@ -31,6 +31,31 @@ TEST(ParallelFor, CallsEveryIndexOnceAndThrowsTheFirstError) {
   parallel_for(4, 0, [](std::size_t) { FAIL(); });
 }
 
+TEST(ParallelFor, HandsOverInOrder) {
+  for (const int threads : {1, 4}) {
+    std::vector<std::size_t> taken;
+    const auto take = [&](std::size_t i, std::size_t square) {
+      EXPECT_EQ(square, i * i);
+      taken.push_back(i);
+    };
+    parallel_in_order(
+        threads, 1000, [](std::size_t i) { return i * i; }, take);
+    std::vector<std::size_t> expected(1000);
+    std::iota(expected.begin(), expected.end(), 0);
+    EXPECT_EQ(taken, expected) << threads;
+
+    taken.clear();
+    const auto fails_at_700 = [](std::size_t i) {
+      CHERI_REQUIRE_INPUT(i != 700, "index " << i);
+      return i * i;
+    };
+    EXPECT_EQ(message_of<InputError>([&] { parallel_in_order(threads, 1000, fails_at_700, take); }), "index 700");
+    expected.resize(taken.size());
+    EXPECT_EQ(taken, expected) << threads;
+    EXPECT_LE(taken.size(), 700U);
+  }
+}
+
 /// A world of three chromosomes, of which the last has no signal, and files that hold it.
 class Import : public ::testing::Test {
  protected:

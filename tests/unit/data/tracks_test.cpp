@@ -19,6 +19,7 @@ using cheri::testing::read_bytes;
 using cheri::testing::says;
 using cheri::testing::ScratchFolder;
 using cheri::testing::SmallTracks;
+using cheri::testing::write_bytes;
 
 class Tracks : public ::testing::Test {
  protected:
@@ -95,6 +96,55 @@ TEST_F(Tracks, TheSameContentMakesTheSameBytes) {
   SmallTracks().write(m_folder.file("one.h5"));
   SmallTracks().write(m_folder.file("two.h5"));
   EXPECT_EQ(read_bytes(m_folder.file("one.h5")), read_bytes(m_folder.file("two.h5")));
+}
+
+/// Values over several chunks, the last of them short, one of them zero.
+std::vector<float> signal_of_four_chunks(float largest) {
+  std::vector<float> values(200000, 0.0F);
+  for (std::size_t i = 0; i < values.size(); i += 3 + i % 5) values[i] = std::fmod(static_cast<float>(i) * 0.75F, largest);
+  std::fill(values.begin() + 65536, values.begin() + 131072, 0.0F);
+  return values;
+}
+
+TEST_F(Tracks, TheNumberOfThreadsChangesNoByte) {
+  std::vector<std::vector<float>> signals;
+  for (const float largest : {7.0F, 250.0F, 60000.0F, 3e9F}) signals.push_back(signal_of_four_chunks(largest));
+  for (std::size_t t = 0; t + 1 < signals.size(); ++t) {
+    for (float& value : signals[t]) value = std::floor(value);
+  }
+  std::vector<Code> codes(signals[0].size());
+  for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<Code>((i * i / 7) % 5);
+  const std::vector<Track> tracks = {{"a", 0, ".", false}, {"b", 1, ".", false}, {"c", 2, ".", false}, {"d", 3, ".", false}};
+  const auto write = [&](const std::string& path, int threads) {
+    TracksWriter writer(path, {{"c", static_cast<std::int64_t>(codes.size())}}, tracks, "a test", threads);
+    writer.sequence(0, codes);
+    for (int t = 0; t < 4; ++t) writer.signal(t, 0, signals[static_cast<std::size_t>(t)]);
+    writer.close();
+    return read_bytes(path);
+  };
+  const auto bytes = write(m_path, 1);
+  for (const int threads : {2, 5}) EXPECT_EQ(write(m_folder.file("other.h5"), threads), bytes) << threads;
+  const TracksFile file(m_path);
+  EXPECT_EQ(file.sequence(0), codes);
+  for (int t = 0; t < 4; ++t) {
+    const auto& expected = signals[static_cast<std::size_t>(t)];
+    EXPECT_EQ(file.signal(t, 0), expected) << t;
+    EXPECT_DOUBLE_EQ(file.total(t, 0), std::accumulate(expected.begin(), expected.end(), 0.0)) << t;
+  }
+}
+
+TEST_F(Tracks, ADamagedChunkIsRefused) {
+  const std::vector<float> values = signal_of_four_chunks(200.0F);
+  write_signal(values);
+  const auto whole = read_bytes(m_path);
+  // Chunks are the greater part of the file, and the signal's the last of it.
+  for (const std::size_t from_the_end : {whole.size() / 4, whole.size() / 3, whole.size() / 2}) {
+    auto bytes = whole;
+    bytes[bytes.size() - from_the_end] ^= 16;
+    write_bytes(m_path, bytes);
+    EXPECT_TRUE(says(message_of<InputError>([&] { static_cast<void>(TracksFile(m_path).signal(0, 0)); }),
+                     {m_path, "/signal/t/c is damaged"}));
+  }
 }
 
 TEST_F(Tracks, UnknownNamesAreAnsweredWithTheKnownOnes) {

@@ -29,7 +29,7 @@ class Cheri(CMakePackage):
         depends_on("cuda@12:")  # the first with C++20 and sm_90a
     depends_on("nccl@2.18: +cuda cuda_arch=90", when="+nccl")
     depends_on("mpi@3:")
-    depends_on("hdf5@1.10:")  # with or without MPI: its serial interface is used
+    depends_on("hdf5@1.10.3:")  # with or without MPI: its serial interface is used
     depends_on("libbigwig +curl")  # it names zlib among its own needs only by way of curl
     depends_on("openssl")
     depends_on("zlib-api")
