@@ -3,7 +3,9 @@
 # `cuda`.
 #
 #     sbatch jobs/slurm/train_gpu.sh my.toml runs/my
-#     sbatch --nodes=2 --gpus-per-node=4 --ntasks-per-node=4 jobs/slurm/train_gpu.sh my.toml runs/my
+#     sbatch --nodes=2 --gpus-per-node=4 --ntasks-per-node=4 jobs/slurm/train_gpu.sh my.toml runs/my training.gradient_slices=64
+#
+# 8 gradient slices a GPU keep it busy; their number decides the model's bits, and stays the same however many GPUs a stretch has.
 #
 #SBATCH --job-name=cheri-train
 #SBATCH --nodes=1                # any number: the model is the same, bit by bit
