@@ -22,7 +22,7 @@ struct ScalingOptions {
 
 /// The machine, and what is timed on it.
 Json head(const parallel::Communicator& communicator, const train::BenchmarkSpec& spec) {
-  return {{"machine", machine_text(communicator)}, {"backend", Device::name()},
+  return {{"machine", machine_text(communicator)}, {"device", Device::name()},
           {"ranks", communicator.size()},          {"threads", Host().concurrency()},
           {"precision", spec.precision},           {"filters", spec.shape.n_filters},
           {"layers", spec.shape.n_layers},         {"in_window", spec.shape.in_window},
@@ -99,7 +99,7 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--out-window", spec->shape.out_window)->capture_default_str();
   command->add_option("--groups", spec->shape.signal_groups, "channels of each signal group")->capture_default_str();
   command->add_option("--precision", spec->precision, "auto, fp32, tf32 or bf16; on a GPU")->capture_default_str();
-  command->add_option("--exchange", spec->backend, "between ranks: auto, nccl, mpi-device or mpi-host")
+  command->add_option("--backend", spec->backend, "between ranks: auto, nccl, mpi-device or mpi-host")
       ->capture_default_str();
   command->add_option("--batch", spec->batch_size)->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--slices", spec->gradient_slices, "gradient slices of the batch")

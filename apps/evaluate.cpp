@@ -19,10 +19,9 @@ struct EvaluateOptions {
 int run_evaluate(const EvaluateOptions& options) {
   const train::Checkpoint checkpoint = train::read_checkpoint(train::model_path(options.model));
   train::TrainConfig config = train::parse_config(checkpoint.config, options.model);
-  if (!options.data.empty()) {
-    config.data.path = options.data;
-    config.data_mode = "auto";   // the deck's is for its own file
-  }
+  if (!options.data.empty()) config.data.path = options.data;
+  // The deck's file can be streamed; another one perhaps not.
+  if (config.data_mode == "stream" && !options.data.empty()) config.data_mode = "auto";
   const auto communicator = parallel::Communicator::world(config.timeout_seconds);
   const train::Evaluation evaluation = train::evaluate(communicator, config, checkpoint, options.split);
   if (!communicator.root()) return 0;

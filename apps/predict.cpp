@@ -29,18 +29,17 @@ void note_left_out(const PredictOptions& options, const data::LociReport& report
 int run_predict(const PredictOptions& options) {
   const train::Checkpoint checkpoint = train::read_checkpoint(train::model_path(options.model));
   train::TrainConfig config = train::parse_config(checkpoint.config, options.model);
-  if (!options.data.empty()) {
-    config.data.path = options.data;
-    config.data_mode = "auto";   // the deck's is for its own file
-  }
-  const auto communicator = parallel::Communicator::world(config.timeout_seconds);
+  if (!options.data.empty()) config.data.path = options.data;
   const bool of_regions = !options.regions.empty();
+  // The deck's file can be streamed; another one perhaps not.
+  if (config.data_mode == "stream" && (of_regions || !options.data.empty())) config.data_mode = "auto";
+  const auto communicator = parallel::Communicator::world(config.timeout_seconds);
   const data::Examples examples =
       of_regions ? data::open_regions(config.data, options.regions)
                  : train::open_split(communicator, config.data, {train::chromosomes_of(config, options.split), 0, false});
   note_left_out(options, examples.index.peaks_report);
   const train::Predictions predictions =
-      train::predict(communicator, checkpoint, examples, of_regions ? "auto" : config.data_mode, config.precision_wanted());
+      train::predict(communicator, checkpoint, examples, config.data_mode, config.precision_wanted(), config.share_gpus);
   if (!communicator.root()) return 0;
   train::write_predictions(options.out, predictions, examples.index, command_line());
   spdlog::info("wrote {}: {} loci", options.out, examples.index.size());

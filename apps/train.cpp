@@ -112,6 +112,28 @@ void show_placement(const parallel::Communicator& communicator, const train::Tra
     spdlog::info("{} ranks\n{}", ranks.size(), parallel::placement_table(ranks));
 }
 
+/// What the trainer takes is free again when this returns.
+train::Outcome train_stretch(const parallel::Communicator& communicator, const parallel::StopSignals& signals,
+                             const train::TrainConfig& config, const std::optional<train::Checkpoint>& from) {
+  Progress progress(config.log_seconds);
+  train::Trainer trainer(communicator, signals, config, train::open_splits(communicator, config), from,
+                         make_observer(progress, config));
+  spdlog::info("{}: {} parameters in {}, {} steps an epoch, {} steps in all, {:.0f} MB a rank", config.name,
+               nn::ParameterTable(trainer.shape()).size(), nn::name_of(trainer.precision()), trainer.steps_per_epoch(),
+               trainer.total_steps(), static_cast<double>(trainer.bytes()) / 1e6);
+  spdlog::info("data.mode {}: {}", train::name_of(trainer.data_plan().mode), trainer.data_plan().why);
+  if (communicator.size() > 1) spdlog::info("gradients travel by {}", trainer.exchange());
+  const train::Outcome outcome = trainer.run();
+  progress.clear();
+  if (outcome == train::Outcome::interrupted) {
+    spdlog::info(
+        "stopped{}; a checkpoint is in {}. Run the same command again to go on",
+        signals.requested() ? fmt::format(" by signal {} ({})", signals.received(), strsignal(signals.received())) : "",
+        config.directory);
+  }
+  return outcome;
+}
+
 int run_train(const parallel::Communicator& world, const TrainOptions& options) {
   if (options.reference) {
     if (world.root()) fmt::print("{}", train::deck_reference());
@@ -142,23 +164,7 @@ int run_train(const parallel::Communicator& world, const TrainOptions& options) 
     write_text_file((fs::path(config.directory) / "deck.toml").string(), train::to_toml(config));
   }
 
-  Progress progress(config.log_seconds);
-  train::Trainer trainer(communicator, signals, config, train::open_splits(communicator, config), from.checkpoint,
-                         make_observer(progress, config));
-  spdlog::info("{}: {} parameters in {}, {} steps an epoch, {} steps in all, {:.0f} MB a rank", config.name,
-               nn::ParameterTable(trainer.shape()).size(), nn::name_of(trainer.precision()), trainer.steps_per_epoch(),
-               trainer.total_steps(), static_cast<double>(trainer.bytes()) / 1e6);
-  spdlog::info("data.mode {}: {}", train::name_of(trainer.data_plan().mode), trainer.data_plan().why);
-  if (communicator.size() > 1) spdlog::info("gradients travel by {}", trainer.exchange());
-  const train::Outcome outcome = trainer.run();
-  progress.clear();
-  if (outcome == train::Outcome::interrupted) {
-    spdlog::info(
-        "stopped{}; a checkpoint is in {}. Run the same command again to go on",
-        signals.requested() ? fmt::format(" by signal {} ({})", signals.received(), strsignal(signals.received())) : "",
-        config.directory);
-    return 0;
-  }
+  if (train_stretch(communicator, signals, config, from.checkpoint) == train::Outcome::interrupted) return 0;
   const train::Evaluation evaluation = train::write_results(communicator, config, machine_text(communicator));
   if (communicator.root()) {
     fmt::print("{}", metrics_table(evaluation));

@@ -45,8 +45,8 @@ void copy_bytes(const Exec& exec, T* to, const T* from, std::size_t n) {
 
 /// n records.
 template <class Exec>
-void copy_records(const Exec& exec, const RecordLayout& layout, const RecordMemory& to, const RecordMemory& from,
-                  std::int64_t n) {
+void upload_records(const Exec& exec, const RecordLayout& layout, const RecordMemory& to, const RecordMemory& from,
+                    std::int64_t n) {
   const auto records = static_cast<std::size_t>(n);
   copy_bytes(exec, to.codes, from.codes, records * layout.codes_bytes());
   copy_bytes(exec, to.signal, from.signal, records * layout.signal_bytes());
@@ -67,7 +67,7 @@ void fill(const Dataset<Exec>& dataset, const Examples& examples) {
     for (std::int64_t begin = 0; begin < n; begin += at_once) {
       const std::int64_t end = std::min(begin + at_once, n);
       examples.read(begin, end, buffer.memory());
-      copy_records(exec, examples.layout, dataset.memory().at(examples.layout, begin), buffer.memory(), end - begin);
+      upload_records(exec, examples.layout, dataset.memory().at(examples.layout, begin), buffer.memory(), end - begin);
       exec.fence("cheri::data::Feed::resident");
     }
   }
@@ -166,8 +166,8 @@ void Feed<Exec>::await(const Exec& exec, std::int64_t n) {
   if constexpr (!is_host<Exec>) {
     while (next < m_ring->awaited) {   // in two pieces where they reach over the end of the ring
       const std::int64_t slot = slot_of(next), piece = std::min(m_ring->awaited - next, m_ring->slots - slot);
-      copy_records(exec, m_ring->layout, m_dataset.memory().at(m_ring->layout, slot),
-                   m_ring->staging.memory().at(m_ring->layout, slot), piece);
+      upload_records(exec, m_ring->layout, m_dataset.memory().at(m_ring->layout, slot),
+                     m_ring->staging.memory().at(m_ring->layout, slot), piece);
       next += piece;
     }
   }

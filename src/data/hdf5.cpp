@@ -72,9 +72,6 @@ std::optional<std::uint64_t> offset_of(const std::string& path, const std::strin
   return offset;
 }
 
-/// Our messages carry HDF5's reason; its own printing is switched off.
-void silence() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
-
 }   // namespace
 
 Hdf5File::Hdf5File(const std::string& path, Access access) : m_path(path) {

@@ -60,6 +60,8 @@ std::vector<std::string> read_fixed(const std::string& path, const std::string& 
 std::size_t size_of(ElementType type) { return row_of(type).size; }
 std::string name_of(ElementType type) { return row_of(type).name; }
 
+void silence() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+
 std::string innermost_reason() {
   std::string reason = "HDF5 gives no reason";
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &reason);

@@ -31,6 +31,9 @@ class Handle {
   herr_t (*m_close)(hid_t);
 };
 
+/// Our messages carry HDF5's reason; its own printing, of this thread, is switched off.
+void silence();
+
 /// The first entry of HDF5's error stack, where the trouble began.
 std::string innermost_reason();
 

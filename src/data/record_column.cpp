@@ -111,6 +111,7 @@ void RecordColumn::check(const std::byte* values, std::uint64_t n, std::uint64_t
 }
 
 void RecordColumn::read(std::span<const std::int64_t> rows, const ColumnPart& part, std::byte* to) const {
+  if (row_elements() == 0) return;
   if (!m_offset) return read_blocks(rows, part, to);
   const std::size_t bytes = m_channels * static_cast<std::size_t>(part.width) * size_of(m_type);
   for (std::size_t i = 0; i < rows.size(); ++i) read_positioned(rows[i], part, to + i * bytes);

@@ -54,6 +54,7 @@ float element(int s, std::int64_t q, int salt) {
   return std::ldexp(static_cast<float>(x >> 40) - 8388608.0f, static_cast<int>(x % 16));
 }
 
+/// The definition, written out again: what the reducer's own tree makes of it is tested.
 float tree_sum(int begin, int end, std::int64_t q, int salt) {
   if (end - begin == 1) return element(begin, q, salt);
   const int middle = begin + (end - begin + 1) / 2;

@@ -49,10 +49,19 @@ class NcclTransport final : public Transport<Device> {
 
 NcclTransport::NcclTransport(const Communicator& communicator) : m_communicator(&communicator) {
   ncclUniqueId id{};
-  if (communicator.root()) CHERI_NCCL_CHECK(ncclGetUniqueId(&id));
-  std::vector<std::byte> bytes(sizeof(id));
-  std::memcpy(bytes.data(), &id, sizeof(id));
+  std::vector<std::byte> bytes;   // none: rank 0 has failed, and all give up together
+  std::string why_not = "rank 0 gets no identifier of NCCL";
+  try {
+    if (communicator.root()) {
+      CHERI_NCCL_CHECK(ncclGetUniqueId(&id));
+      bytes.resize(sizeof(id));
+      std::memcpy(bytes.data(), &id, sizeof(id));
+    }
+  } catch (const Error& error) {
+    why_not = error.what();
+  }
   communicator.broadcast(bytes);
+  CHERI_REQUIRE(bytes.size() == sizeof(id), why_not);
   std::memcpy(&id, bytes.data(), sizeof(id));
 
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;

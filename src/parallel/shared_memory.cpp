@@ -21,6 +21,7 @@ SharedMemory::SharedMemory(const Communicator& communicator, std::size_t bytes) 
   void* own = nullptr;
   CHERI_MPI_CHECK(MPI_Win_allocate_shared(m_rank == 0 ? static_cast<MPI_Aint>(bytes) : 0, 1, MPI_INFO_NULL, m_node,
                                           static_cast<void*>(&own), &m_window));
+  CHERI_MPI_CHECK(MPI_Win_set_errhandler(m_window, MPI_ERRORS_RETURN));
   MPI_Aint size = 0;
   int unit = 0;
   void* first = nullptr;

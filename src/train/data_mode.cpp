@@ -55,20 +55,24 @@ std::optional<MemoryRoom> too_small(const DataFacts& facts, int copies, bool in_
 
 std::string of_room(const MemoryRoom& room) { return "of " + megabytes(as_double(room)) + ", " + room.limit; }
 
+/// On a GPU `device` takes the host's memory as well, for every rank, where a source is not read in pieces.
 DataPlan choose(const DataFacts& facts) {
   const std::string records = megabytes(static_cast<double>(facts.bytes)) + " of records";
-  const bool many = facts.ranks_of_node > 1;
-  if (facts.gpu && static_cast<double>(facts.bytes) <= share_of_gpu * as_double(*facts.gpu))
-    return {DataMode::device, records + " fit into half " + of_room(*facts.gpu)};
-  const auto small = too_small(facts, 1, facts.gpu.has_value() || many);
-  if (!small && facts.gpu) return {DataMode::node, records + " do not fit into half " + of_room(*facts.gpu)};
-  if (!small && many)
-    return {DataMode::node, records + " are there once for " + std::to_string(facts.ranks_of_node) + " ranks of a node"};
-  if (!small) return {DataMode::device, records + " fit into the memory"};
-  const std::string too_many = records + " do not fit into 80 % " + of_room(*small);
-  CHERI_REQUIRE_INPUT(facts.why_not_streamed.empty(),
-                      too_many << ", and cannot be streamed: " << facts.why_not_streamed
-                               << ". Or say data.mode = \"device\" or \"node\" if you know that there is room");
+  const std::string once = records + " are there once for " + std::to_string(facts.ranks_of_node) + " ranks of a node";
+  const bool many = facts.ranks_of_node > 1, in_pieces = facts.why_not_streamed.empty();
+  const auto small_for_each = too_small(facts, facts.ranks_of_node, false);
+  const auto small_for_node = too_small(facts, 1, facts.gpu.has_value() || many);
+  if (facts.gpu) {
+    const bool fits = static_cast<double>(facts.bytes) <= share_of_gpu * as_double(*facts.gpu);
+    if (fits && (in_pieces || !small_for_each)) return {DataMode::device, records + " fit into half " + of_room(*facts.gpu)};
+    if (!small_for_node) return {DataMode::node, fits ? once : records + " do not fit into half " + of_room(*facts.gpu)};
+  } else {
+    if (many && !small_for_node) return {DataMode::node, once};
+    if (!small_for_each) return {DataMode::device, records + " fit into the memory" + (many ? " for each rank" : "")};
+  }
+  const std::string too_many = records + " do not fit into 80 % " + of_room(*small_for_node);
+  CHERI_REQUIRE_INPUT(in_pieces, too_many << ", and cannot be streamed: " << facts.why_not_streamed
+                                          << ". Or say data.mode = \"device\" or \"node\" if you know that there is room");
   return {DataMode::stream, too_many};
 }
 

@@ -39,12 +39,12 @@ std::vector<float> chromosome_values(const data::ExampleIndex& examples, const s
 }   // namespace
 
 Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint, const data::Examples& examples,
-                    const std::string& data_mode, nn::Precision precision) {
+                    const std::string& data_mode, nn::Precision precision, bool share_gpus) {
   const nn::ModelShape& shape = checkpoint.shape;
   require_tracks_of(shape, examples.index);
   const Device exec;
   nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity, precision);
-  data::Feed<Device> feed = planned_feed(communicator, data_mode, false, examples, Chunks::slots(capacity));
+  data::Feed<Device> feed = planned_feed(communicator, data_mode, share_gpus, examples, Chunks::slots(capacity));
   Predictor predictor(shape, examples.index, feed, capacity);
   Predictions predictions{shape.signal_groups, shape.out_window, {}, {}};
   const auto append = [](std::vector<float>& values, const auto& view) {

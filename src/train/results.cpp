@@ -119,7 +119,6 @@ Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfi
   evaluation.model = summarise(evaluation.scores);
   const data::Examples training =
       open_split(communicator, config.data, {config.training_chromosomes, config.data.windows.max_jitter, true});
-  evaluation.baseline = summarise(score_baseline(exec, mean_baseline(training), examples, feed));
   evaluation.loci = locus_names(examples);
   for (const data::Track& track : examples.tracks) {
     if (!track.control) evaluation.track_names.push_back(track.name);
@@ -130,6 +129,7 @@ Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfi
     first += static_cast<std::size_t>(channels);
   }
   if (!communicator.root()) return evaluation;
+  evaluation.baseline = summarise(score_baseline(exec, mean_baseline(training), examples, feed));
   for (const std::size_t i : profile_loci(evaluation.scores)) {
     const auto at = static_cast<std::int64_t>(i);
     predictor.predict(exec, model, {at, at + 1}, [&](const PredictedChunk& chunk) {

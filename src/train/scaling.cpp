@@ -94,10 +94,10 @@ ScaledStep predict(const ExchangeModel& model, std::int64_t row, int ranks, cons
 }
 
 /// From the exchanges and the latency of a message that were measured; numbers that are given take their place.
-ExchangeModel model_of(const std::vector<Exchange>& exchanges, double latency, const ExchangeModel& given) {
-  CHERI_REQUIRE_INPUT(
-      !exchanges.empty() || (given.latency > 0 && given.bandwidth > 0),
-      "one rank exchanges nothing that could be measured: start 2, 4, ... ranks, or give --latency and --bandwidth");
+ExchangeModel model_of(const std::vector<Exchange>& exchanges, int ranks, double latency, const ExchangeModel& given) {
+  CHERI_REQUIRE_INPUT(!exchanges.empty() || (given.latency > 0 && given.bandwidth > 0),
+                      "exchanges are measured over 2, 4, ... ranks, and here is a number of "
+                          << ranks << ": start so many, or give --latency and --bandwidth");
   if (given.latency > 0) latency = given.latency;
   ExchangeModel model = exchanges.empty() ? ExchangeModel{0, latency, 0} : fit(exchanges, latency);
   if (given.bandwidth > 0) model.bandwidth = given.bandwidth;
@@ -138,7 +138,7 @@ Scaling measure_scaling(const parallel::Communicator& communicator, const Benchm
   require_slices(communicator, spec);
   scaling.steps = measure_local_steps(communicator, spec);
   measure_exchanges(scaling, communicator, spec);
-  scaling.model = model_of(scaling.exchanges, scaling.model.latency, given);
+  scaling.model = model_of(scaling.exchanges, ranks, scaling.model.latency, given);
 
   const std::int64_t row = nn::ParameterTable(spec.shape).size();
   const LocalStep& whole = scaling.steps.front();

@@ -8,7 +8,7 @@ TINY = ["--filters", 8, "--layers", 2, "--in-window", 200, "--out-window", 100, 
 
 class BenchTest(CheriTest):
     def check(self, found, ranks, threads):
-        self.assertEqual(set(found), {"machine", "backend", "ranks", "threads", "precision", "filters", "layers", "in_window", "out_window",
+        self.assertEqual(set(found), {"machine", "device", "ranks", "threads", "precision", "filters", "layers", "in_window", "out_window",
                                       "batch", "ceilings", "parts", "training_step"})
         self.assertIn("cheri::nn::block_forward", [kernel["label"] for kernel in found["training_step"]["kernels"]])
         self.assertEqual([found[key] for key in ("ranks", "threads", "filters", "layers", "in_window", "out_window", "batch")],
@@ -44,7 +44,9 @@ class BenchTest(CheriTest):
         found = self.scaling(ranks=2)
         self.assertEqual([step["examples"] for step in found["local_steps"]], [8, 4, 2, 1])
         self.assertEqual([exchange["ranks"] for exchange in found["exchanges"]], [2, 2, 2])
-        self.assertGreater(found["start_us"] + found["latency_us"] + 1 / found["bandwidth_gigabytes_per_second"], 0)
+        for exchange in found["exchanges"]:   # two messages, twice half of the row
+            microseconds = found["start_us"] + 2 * found["latency_us"] + 4e-3 * exchange["floats"] / found["bandwidth_gigabytes_per_second"]
+            self.assertAlmostEqual(1e3 * exchange["predicted_ms"], microseconds, delta=1e-6 * microseconds)
         self.assertIn("mpi-host", found["exchange"])
         self.assertEqual([(step["ranks"], step["batch"]) for step in found["strong"]], [(2, 8), (4, 8), (8, 8)])
         self.assertEqual([(step["ranks"], step["batch"]) for step in found["weak"]], [(2**i, 2**i * 8) for i in range(1, 10)])
@@ -60,7 +62,7 @@ class BenchTest(CheriTest):
         self.assertAlmostEqual(found["latency_us"], 10)
         self.assertNotIn("exchanges", found)
         self.assertGreater(found["weak"][-1]["exchange_ms"], 2 * 511 * 0.01)
-        self.fails("bench", "--scaling", *TINY, saying=["one rank exchanges nothing", "--latency"])
+        self.fails("bench", "--scaling", *TINY, saying=["over 2, 4, ... ranks", "a number of 1", "--latency"])
 
     def test_impossible_shapes(self):
         self.fails("bench", "--in-window", 99, "--out-window", 100, saying=["in_window", "99"])

@@ -36,7 +36,8 @@ DataFacts data_facts(const parallel::Communicator& communicator, const std::vect
                      bool share_gpus);
 
 /// `wanted` is data.mode. "auto": device where a GPU holds the records twice over, or where cores compute and a node has one
-/// rank; else node; stream where the host's memory does not hold them either. Throws InputError if what is wanted cannot be.
+/// rank, or room for each of its ranks but no window for all; else node; stream where the host's memory does not hold them.
+/// Throws InputError if what is wanted cannot be.
 DataPlan choose_mode(const std::string& wanted, const DataFacts& facts);
 
 /// Opens a split; all ranks count for its outliers together. Collective.

@@ -24,7 +24,8 @@ struct Predictions {
 /// Every rank predicts its share; all have the whole, the same for any number of ranks. Collective. Throws InputError if the
 /// examples do not fit the model.
 Predictions predict(const parallel::Communicator& communicator, const Checkpoint& checkpoint, const data::Examples& examples,
-                    const std::string& data_mode = "auto", nn::Precision precision = nn::Precision::fp32);
+                    const std::string& data_mode = "auto", nn::Precision precision = nn::Precision::fp32,
+                    bool share_gpus = false);
 
 /// HDF5: /logits (n,T,W), /log_counts (n,G), /loci/{chrom,start,end} of the output windows, /chromosomes/name, /tracks.
 void write_predictions(const std::string& path, const Predictions& predictions, const data::ExampleIndex& examples,

@@ -67,8 +67,8 @@ std::vector<std::string> scaling_assumptions();
 
 /// Measures local steps of the whole batch and of its halves, quarters, ... down to one gradient slice, exchanges of the
 /// model's row and of smaller ones over 2, 4, ... ranks, and the steps of all ranks; predicts the rest. `given`: numbers
-/// other than 0 take the place of measured ones, so that one rank can predict. Collective. Throws InputError for one rank
-/// without both numbers, and as measure_parts does.
+/// other than 0 take the place of measured ones, so that one rank can predict. Collective. Throws InputError for an odd
+/// number of ranks without both numbers, and as measure_parts does.
 Scaling measure_scaling(const parallel::Communicator& communicator, const BenchmarkSpec& spec, const ExchangeModel& given);
 
 }   // namespace cheri::train

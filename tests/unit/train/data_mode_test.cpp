@@ -45,7 +45,10 @@ TEST(ChooseMode, ASharedWindowNeedsRoomToo) {
   small.window = {64 * megabyte, "the free space of /dev/shm"};
   EXPECT_EQ(taken(small), DataMode::device);   // no window
   small.ranks_of_node = 2;
+  EXPECT_EQ(taken(small), DataMode::device);   // one copy a rank
+  small.node.bytes = 2'499 * megabyte;         // 80 % of it do not hold two copies
   EXPECT_EQ(taken(small), DataMode::stream);
+  EXPECT_TRUE(says(choose_mode("auto", small).why, {"64 MB, the free space of /dev/shm"}));
 }
 
 TEST(ChooseMode, AGpuHoldsThemTwiceOver) {
@@ -57,6 +60,16 @@ TEST(ChooseMode, AGpuHoldsThemTwiceOver) {
   EXPECT_EQ(taken(on_gpu), DataMode::node);
   on_gpu.node.bytes = 500 * megabyte;
   EXPECT_EQ(taken(on_gpu), DataMode::stream);
+}
+
+TEST(ChooseMode, WhatIsNotReadInPiecesPassesThroughTheHostOfEachRank) {
+  DataFacts tracks = facts();
+  tracks.why_not_streamed = "it is a tracks file";
+  tracks.ranks_of_node = 4;
+  tracks.gpu = {10'000 * megabyte, "the GPU's"};
+  EXPECT_EQ(taken(tracks), DataMode::device);
+  tracks.node.bytes = 4'999 * megabyte;
+  EXPECT_EQ(taken(tracks), DataMode::node);
 }
 
 TEST(ChooseMode, WhatNeitherFitsNorStreamsIsRefused) {
