@@ -47,8 +47,8 @@ class Communicator {
   static Communicator world(double timeout_seconds = 0);
   /// This rank as the only one.
   static Communicator alone();
-  /// The group of this rank, where groups are n_ranks consecutive ranks each (the last one may be smaller), without a timeout.
-  /// Collective.
+  /// The group of this rank, where groups are n_ranks consecutive ranks each (the last one may be smaller), without a
+  /// timeout. Collective.
   [[nodiscard]] Communicator group_of(int n_ranks) const;
   ~Communicator();
   Communicator(Communicator&&) noexcept;
