@@ -51,7 +51,9 @@ TEST(Evaluate, BitsDoNotDependOnTheRanks) {
     EXPECT_TRUE(same_bits(together.scores.profile_mnll, single.scores.profile_mnll));
     EXPECT_TRUE(same_bits(together.scores.observed, single.scores.observed));
     EXPECT_TRUE(same_bits(together.scores.predicted, single.scores.predicted));
-    EXPECT_EQ(metrics_json(config, checkpoint, together), metrics_json(config, checkpoint, single));
+    if (world.root()) {   // the baseline is rank 0's
+      EXPECT_EQ(metrics_json(config, checkpoint, together), metrics_json(config, checkpoint, single));
+    }
     EXPECT_EQ(together.loci, single.loci);
     EXPECT_EQ(together.scores.n_peaks + together.scores.n_negatives, static_cast<std::int64_t>(together.loci.size()));
   }

@@ -17,7 +17,7 @@ namespace cheri::train {
 struct Evaluation {
   std::string split;   ///< "training", "validation" or "test"
   SplitScores scores;
-  Metrics model, baseline;         ///< baseline: the mean training profile and the mean training log-count
+  Metrics model, baseline;         ///< baseline: the mean training profile and log-count; on rank 0
   std::vector<std::string> loci;   ///< chrom:start-end of every example's output window, in the order of the scores
   std::vector<std::string> track_names, group_names;
   std::vector<LocusProfile> profiles;   ///< of a few peaks, on rank 0: of the most counts to the median
