@@ -1,6 +1,7 @@
 #include "cheri/parallel/placement.hpp"
 
 #include "cheri/base/types.hpp"
+#include "node.hpp"
 
 #include <sched.h>
 #include <unistd.h>
@@ -61,10 +62,8 @@ std::string ranges_text(const std::vector<int>& numbers) {
 }
 
 int local_rank(const Communicator& communicator) {
-  MPI_Comm node = MPI_COMM_NULL;
+  MPI_Comm node = node_of(communicator);
   int rank = 0;
-  CHERI_MPI_CHECK(
-      MPI_Comm_split_type(communicator.handle(), MPI_COMM_TYPE_SHARED, communicator.rank(), MPI_INFO_NULL, &node));
   CHERI_MPI_CHECK(MPI_Comm_rank(node, &rank));
   CHERI_MPI_CHECK(MPI_Comm_free(&node));
   return rank;

@@ -1,19 +1,10 @@
 #include "cheri/parallel/shared_memory.hpp"
 
+#include "node.hpp"
+
 #include <exception>
 
 namespace cheri::parallel {
-
-namespace {
-
-MPI_Comm node_of(const Communicator& communicator) {
-  MPI_Comm node = MPI_COMM_NULL;
-  CHERI_MPI_CHECK(
-      MPI_Comm_split_type(communicator.handle(), MPI_COMM_TYPE_SHARED, communicator.rank(), MPI_INFO_NULL, &node));
-  return node;
-}
-
-}   // namespace
 
 SharedMemory::SharedMemory(const Communicator& communicator, std::size_t bytes) : m_node(node_of(communicator)) {
   CHERI_MPI_CHECK(MPI_Comm_rank(m_node, &m_rank));
