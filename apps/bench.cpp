@@ -16,8 +16,9 @@ using Json = nlohmann::ordered_json;
 struct ScalingOptions {
   bool wanted = false;
   double latency_us = 0, bandwidth_gb = 0;
+  int ranks_of_node = train::ExchangeModel{}.ranks_of_node;
 
-  [[nodiscard]] train::ExchangeModel given() const { return {0, 1e-6 * latency_us, 1e9 * bandwidth_gb}; }
+  [[nodiscard]] train::ExchangeModel given() const { return {0, 1e-6 * latency_us, 1e9 * bandwidth_gb, ranks_of_node}; }
 };
 
 /// The machine, and what is timed on it.
@@ -82,7 +83,7 @@ Json to_json(const train::Scaling& scaling) {
   json["start_us"] = 1e6 * scaling.model.start;
   json["latency_us"] = 1e6 * scaling.model.latency;
   json["bandwidth_gigabytes_per_second"] = scaling.model.bandwidth / 1e9;
-  json["assumptions"] = train::scaling_assumptions();
+  json["assumptions"] = train::scaling_assumptions(scaling.model.ranks_of_node);
   json["strong"] = to_json(scaling.strong);
   json["weak"] = to_json(scaling.weak);
   return json;
@@ -113,6 +114,9 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::NonNegativeNumber);
   command->add_option("--bandwidth", scaling->bandwidth_gb, "of a rank's link, in GB/s; 0: measured")
       ->check(CLI::NonNegativeNumber);
+  command->add_option("--ranks-of-node", scaling->ranks_of_node, "of the cluster that is predicted")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->footer("Example:  OMP_NUM_THREADS=2 cheri bench --batch 16\n          mpirun -n 2 cheri bench --scaling");
   command->callback([spec, scaling, &action] {
     action = [spec, scaling](const parallel::Communicator& communicator) {

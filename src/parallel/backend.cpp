@@ -5,6 +5,7 @@
 #include "cheri/parallel/reducer.hpp"
 #include "nccl.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -61,12 +62,12 @@ float tree_sum(int begin, int end, std::int64_t q, int salt) {
   return tree_sum(begin, middle, q, salt) + tree_sum(middle, end, q, salt);
 }
 
-/// What is wrong with the sums by a transport on this rank; empty: nothing.
+/// What is wrong with the sums by these transports on this rank; empty: nothing.
 template <class Exec>
-std::string fault_of(const Communicator& communicator, const std::shared_ptr<Transport<Exec>>& transport) {
+std::string fault_of(const Communicator& communicator, const std::vector<std::shared_ptr<Transport<Exec>>>& transports) {
   const Exec exec;
   const int n_rows = rows_of_rank * communicator.size();
-  Reducer<Exec> reducer(communicator, transport, n_rows, columns);
+  Reducer<Exec> reducer(communicator, transports, n_rows, columns);
   const View<float**, Exec> rows_SQ("cheri::parallel::fault_of", rows_of_rank, columns);
   const View<float*, Exec> total_P("cheri::parallel::fault_of", static_cast<std::size_t>(reducer.total_length()));
   const auto rows = Kokkos::create_mirror_view(rows_SQ);
@@ -89,25 +90,37 @@ std::string fault_of(const Communicator& communicator, const std::shared_ptr<Tra
   return "";
 }
 
-/// The transport, if it sums right on every rank; else why not.
-template <class Exec>
-std::shared_ptr<Transport<Exec>> tested(const Communicator& communicator, const Candidate<Exec>& candidate,
-                                        std::string& fault) {
-  std::shared_ptr<Transport<Exec>> transport;
-  std::string mine;
-  try {
-    transport = candidate.make();
-    mine = fault_of(communicator, transport);
-  } catch (const Error& error) {
-    mine = error.what();
-  }
+/// Whether no rank has a fault to report; the first that has, otherwise. Collective.
+bool all_well(const Communicator& communicator, const std::string& mine, std::string& fault) {
   const std::vector<std::string> of_ranks = communicator.gather_all(mine);
-  for (std::size_t rank = 0; rank < of_ranks.size(); ++rank) {
-    if (of_ranks[rank].empty()) continue;
-    fault = "on rank " + std::to_string(rank) + ": " + of_ranks[rank];
-    return nullptr;
+  const auto first = std::find_if(of_ranks.begin(), of_ranks.end(), [](const std::string& text) { return !text.empty(); });
+  if (first == of_ranks.end()) return true;
+  fault = "on rank " + std::to_string(first - of_ranks.begin()) + ": " + *first;
+  return false;
+}
+
+/// What an attempt returns or throws as a fault.
+template <class Attempt>
+std::string fault_in(const Attempt& attempt) {
+  try {
+    return attempt();
+  } catch (const Error& error) {
+    return error.what();
   }
-  return transport;
+}
+
+/// A transport for each level, if they sum right on every rank; else none, and why not.
+template <class Exec>
+std::vector<std::shared_ptr<Transport<Exec>>> tested(const Communicator& communicator, const Levels& levels,
+                                                     const Candidate<Exec>& candidate, std::string& fault) {
+  std::vector<std::shared_ptr<Transport<Exec>>> transports;
+  for (const auto& level : levels) {
+    const std::string mine = fault_in([&] { return transports.push_back(candidate.make(level)), std::string(); });
+    if (!all_well(communicator, mine, fault)) return {};
+  }
+  const std::string mine = fault_in([&] { return fault_of(communicator, transports); });
+  if (!all_well(communicator, mine, fault)) return {};
+  return transports;
 }
 
 }   // namespace
@@ -127,30 +140,29 @@ std::vector<Candidate<Exec>> candidates(const Communicator& communicator, Backen
   const auto wants = [&](Backend backend) { return wanted == backend || wanted == Backend::automatic; };
   if constexpr (!std::is_same_v<Exec, Host>) {
     if (wants(Backend::nccl)) {
-      all.push_back({"nccl", obstacle_of_nccl(communicator), [&communicator] { return nccl_transport(communicator); }});
+      all.push_back({"nccl", obstacle_of_nccl(communicator), nccl_transport});
     }
     if (wants(Backend::mpi_device)) {
-      all.push_back({"mpi-device", wanted == Backend::automatic ? obstacle_of_mpi() : "",
-                     [&communicator] { return direct_transport<Exec>(communicator); }});
+      all.push_back({"mpi-device", wanted == Backend::automatic ? obstacle_of_mpi() : "", direct_transport<Exec>});
     }
   } else {
     // The host's memory is MPI's: there is one way.
     if (wanted == Backend::nccl) all.push_back({"nccl", "it exchanges what GPUs hold, and this is computed on cores", {}});
     if (wanted == Backend::mpi_device) return candidates<Exec>(communicator, Backend::mpi_host);
   }
-  if (wants(Backend::mpi_host)) {
-    all.push_back({"mpi-host", "", [&communicator] { return staged_transport<Exec>(communicator); }});
-  }
+  if (wants(Backend::mpi_host)) all.push_back({"mpi-host", "", staged_transport<Exec>});
   return all;
 }
 
 template <class Exec>
-Choice<Exec> choose_transport(const Communicator& communicator, const std::vector<Candidate<Exec>>& candidates) {
+Choice<Exec> choose_transports(const Communicator& communicator, const Levels& levels,
+                               const std::vector<Candidate<Exec>>& candidates) {
   Choice<Exec> choice;
+  choice.levels = levels;
   for (const Candidate<Exec>& candidate : candidates) {
     std::string fault = candidate.obstacle;
-    if (fault.empty()) choice.transport = tested(communicator, candidate, fault);
-    if (choice.transport) return choice;
+    if (fault.empty()) choice.transports = tested(communicator, levels, candidate, fault);
+    if (!choice.transports.empty()) return choice;
     choice.refused.push_back(candidate.name + " (" + fault + ")");
   }
   std::string reasons;
@@ -161,15 +173,16 @@ Choice<Exec> choose_transport(const Communicator& communicator, const std::vecto
 
 template <class Exec>
 std::string Choice<Exec>::text() const {
-  if (!transport) return "";
-  std::string text = transport->name();
+  if (transports.empty()) return "";
+  const std::string where = levels_text(levels);
+  std::string text = transports.front()->name() + (where.empty() ? "" : " ") + where;
   for (const std::string& reason : refused) text += ", not " + reason;
   return text;
 }
 
-#define CHERI_INSTANTIATE(Exec)                                                                           \
-  template std::vector<Candidate<Exec>> candidates<Exec>(const Communicator&, Backend);                   \
-  template Choice<Exec> choose_transport<Exec>(const Communicator&, const std::vector<Candidate<Exec>>&); \
+#define CHERI_INSTANTIATE(Exec)                                                                                           \
+  template std::vector<Candidate<Exec>> candidates<Exec>(const Communicator&, Backend);                                   \
+  template Choice<Exec> choose_transports<Exec>(const Communicator&, const Levels&, const std::vector<Candidate<Exec>>&); \
   template struct Choice<Exec>;
 CHERI_FOR_EACH_SPACE(CHERI_INSTANTIATE)
 #undef CHERI_INSTANTIATE

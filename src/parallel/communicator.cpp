@@ -31,6 +31,12 @@ std::string first_difference(const std::string& root, const std::string& other, 
   return "rank 0 has \"" + root_line + "\", rank " + std::to_string(other_rank) + " has \"" + other_line + "\"";
 }
 
+MPI_Comm duplicate_of(MPI_Comm comm) {
+  MPI_Comm duplicate = MPI_COMM_NULL;
+  CHERI_MPI_CHECK(MPI_Comm_dup(comm, &duplicate));
+  return duplicate;
+}
+
 }   // namespace
 
 void check_mpi(int code, const char* call, const char* file, int line) {
@@ -67,28 +73,24 @@ void abort_all(int status) {
   std::_Exit(status);
 }
 
-Communicator::Communicator() = default;
-
-Communicator Communicator::world(double timeout_seconds) { return duplicate(MPI_COMM_WORLD, timeout_seconds); }
-
-Communicator Communicator::alone() { return duplicate(MPI_COMM_SELF, 0); }
-
-Communicator Communicator::group_of(int n_ranks) const {
-  MPI_Comm group = MPI_COMM_NULL;
-  CHERI_MPI_CHECK(MPI_Comm_split(m_comm, m_rank / n_ranks, m_rank, &group));
-  Communicator communicator = duplicate(group, 0);
-  CHERI_MPI_CHECK(MPI_Comm_free(&group));
-  return communicator;
+Communicator::Communicator(MPI_Comm own, std::shared_ptr<Patience> patience) : m_comm(own), m_patience(std::move(patience)) {
+  CHERI_MPI_CHECK(MPI_Comm_set_errhandler(m_comm, MPI_ERRORS_RETURN));
+  CHERI_MPI_CHECK(MPI_Comm_rank(m_comm, &m_rank));
+  CHERI_MPI_CHECK(MPI_Comm_size(m_comm, &m_size));
 }
 
-Communicator Communicator::duplicate(MPI_Comm of, double timeout_seconds) {
-  Communicator communicator;
-  CHERI_MPI_CHECK(MPI_Comm_dup(of, &communicator.m_comm));
-  CHERI_MPI_CHECK(MPI_Comm_set_errhandler(communicator.m_comm, MPI_ERRORS_RETURN));
-  CHERI_MPI_CHECK(MPI_Comm_rank(communicator.m_comm, &communicator.m_rank));
-  CHERI_MPI_CHECK(MPI_Comm_size(communicator.m_comm, &communicator.m_size));
-  if (communicator.m_size > 1) communicator.m_patience = std::make_unique<Patience>(of, timeout_seconds);
-  return communicator;
+Communicator Communicator::world(double timeout_seconds) {
+  Communicator world(duplicate_of(MPI_COMM_WORLD), nullptr);
+  if (world.size() > 1) world.m_patience = std::make_shared<Patience>(MPI_COMM_WORLD, timeout_seconds);
+  return world;
+}
+
+Communicator Communicator::alone() { return {duplicate_of(MPI_COMM_SELF), nullptr}; }
+
+Communicator Communicator::split(int number) const {
+  MPI_Comm part = MPI_COMM_NULL;
+  CHERI_MPI_CHECK(MPI_Comm_split(m_comm, number, m_rank, &part));
+  return {part, m_patience};
 }
 
 void Communicator::release() noexcept {

@@ -25,10 +25,8 @@ ncclResult_t grouped(ncclResult_t code) { return code == ncclInProgress ? ncclSu
 /// NCCL's communicator does not block: what it has begun is polled, so that the timeout of ours holds for it as well.
 class NcclTransport final : public Transport<Device> {
  public:
-  explicit NcclTransport(const Communicator& communicator);
+  explicit NcclTransport(std::shared_ptr<const Communicator> of);
   ~NcclTransport() override;
-  NcclTransport(const NcclTransport&) = delete;
-  NcclTransport& operator=(const NcclTransport&) = delete;
 
   [[nodiscard]] std::string name() const override { return "nccl"; }
   void reserve(const View<const float**, Device>&, const View<const float**, Device>&) override {}
@@ -36,23 +34,22 @@ class NcclTransport final : public Transport<Device> {
                 const View<float**, Device>& received_AB) override;
   void gather(const Device& exec, const View<float*, Device>& total_P) override;
   [[nodiscard]] bool only_enqueues() const override { return true; }
-  void wait(const Device& exec) override;
+  [[nodiscard]] bool is_done(const Device& exec) const override;
+  void abandon() noexcept override;
 
  private:
-  void check(ncclResult_t code, const char* call, const char* file, int line);
-  [[nodiscard]] ncclResult_t state();
-  void abort() noexcept;
+  void check(ncclResult_t code, const char* call, const char* file, int line) const;
+  [[nodiscard]] ncclResult_t state() const;
 
-  const Communicator* m_communicator;
   ncclComm_t m_comm = nullptr;
 };
 
-NcclTransport::NcclTransport(const Communicator& communicator) : m_communicator(&communicator) {
+NcclTransport::NcclTransport(std::shared_ptr<const Communicator> of) : Transport<Device>(std::move(of)) {
   ncclUniqueId id{};
   std::vector<std::byte> bytes;   // none: rank 0 has failed, and all give up together
   std::string why_not = "rank 0 gets no identifier of NCCL";
   try {
-    if (communicator.root()) {
+    if (ranks().root()) {
       CHERI_NCCL_CHECK(ncclGetUniqueId(&id));
       bytes.resize(sizeof(id));
       std::memcpy(bytes.data(), &id, sizeof(id));
@@ -60,16 +57,16 @@ NcclTransport::NcclTransport(const Communicator& communicator) : m_communicator(
   } catch (const Error& error) {
     why_not = error.what();
   }
-  communicator.broadcast(bytes);
+  ranks().broadcast(bytes);
   CHERI_REQUIRE(bytes.size() == sizeof(id), why_not);
   std::memcpy(&id, bytes.data(), sizeof(id));
 
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   config.blocking = 0;
   try {
-    CHERI_NCCL_CHECK(ncclCommInitRankConfig(&m_comm, communicator.size(), id, communicator.rank(), &config));
+    CHERI_NCCL_CHECK(ncclCommInitRankConfig(&m_comm, ranks().size(), id, ranks().rank(), &config));
   } catch (...) {
-    abort();
+    abandon();
     throw;
   }
 }
@@ -84,25 +81,25 @@ NcclTransport::~NcclTransport() {
   } catch (const Error&) {
     // What is left is ended below.
   }
-  abort();
+  abandon();
 }
 
-/// Stops what NCCL has on the GPU: else freeing its memory would wait for ranks that do not come.
-void NcclTransport::abort() noexcept {
+/// Else freeing memory that NCCL uses would wait for ranks that do not come.
+void NcclTransport::abandon() noexcept {
   if (m_comm != nullptr) ncclCommAbort(m_comm);
   m_comm = nullptr;
 }
 
-ncclResult_t NcclTransport::state() {
+ncclResult_t NcclTransport::state() const {
   ncclResult_t state = ncclSuccess;
   const ncclResult_t code = ncclCommGetAsyncError(m_comm, &state);
   return code == ncclSuccess ? state : code;
 }
 
-void NcclTransport::check(ncclResult_t code, const char* call, const char* file, int line) {
+void NcclTransport::check(ncclResult_t code, const char* call, const char* file, int line) const {
   if (code == ncclInProgress) {
     const auto settled = [&] { return (code = state()) != ncclInProgress; };
-    m_communicator->wait_until(settled, "a call of NCCL");
+    ranks().wait_until(settled, "a call of NCCL");
   }
   if (code == ncclSuccess) return;
   fail(call, file, line, std::string("NCCL says: ") + ncclGetErrorString(code) + ", " + ncclGetLastError(m_comm));
@@ -110,7 +107,7 @@ void NcclTransport::check(ncclResult_t code, const char* call, const char* file,
 
 void NcclTransport::exchange(const Device& exec, const std::vector<int>& owners_A,
                              const View<const float**, Device>& nodes_MP, const View<float**, Device>& received_AB) {
-  const int rank = m_communicator->rank(), size = m_communicator->size();
+  const int rank = ranks().rank(), size = ranks().size();
   const std::size_t chunk = received_AB.extent(1);
   const cudaStream_t stream = exec.cuda_stream();
   float* to = received_AB.data();
@@ -129,34 +126,26 @@ void NcclTransport::exchange(const Device& exec, const std::vector<int>& owners_
 }
 
 void NcclTransport::gather(const Device& exec, const View<float*, Device>& total_P) {
-  const std::size_t chunk = total_P.extent(0) / static_cast<std::size_t>(m_communicator->size());
-  const float* mine = total_P.data() + static_cast<std::size_t>(m_communicator->rank()) * chunk;
+  const std::size_t chunk = total_P.extent(0) / static_cast<std::size_t>(ranks().size());
+  const float* mine = total_P.data() + static_cast<std::size_t>(ranks().rank()) * chunk;
   CHERI_NCCL_CHECK(ncclAllGather(mine, total_P.data(), chunk, ncclFloat, m_comm, exec.cuda_stream()));
 }
 
-void NcclTransport::wait(const Device& exec) {
-  const auto is_done = [&] {
-    const ncclResult_t now = state();
-    if (now != ncclInProgress) CHERI_NCCL_CHECK(now);
-    const cudaError_t stream = cudaStreamQuery(exec.cuda_stream());
-    if (stream == cudaErrorNotReady) return false;
-    CHERI_CUDA_CHECK(stream);
-    return true;
-  };
-  try {
-    m_communicator->wait_until(is_done, "steps on the GPU");
-  } catch (...) {
-    abort();
-    throw;
-  }
+bool NcclTransport::is_done(const Device& exec) const {
+  const ncclResult_t now = state();
+  if (now != ncclInProgress) CHERI_NCCL_CHECK(now);
+  const cudaError_t stream = cudaStreamQuery(exec.cuda_stream());
+  if (stream == cudaErrorNotReady) return false;
+  CHERI_CUDA_CHECK(stream);
+  return true;
 }
 
 }   // namespace
 
 std::string nccl_absence() { return ""; }
 
-std::shared_ptr<Transport<Device>> nccl_transport(const Communicator& communicator) {
-  return std::make_shared<NcclTransport>(communicator);
+std::shared_ptr<Transport<Device>> nccl_transport(std::shared_ptr<const Communicator> ranks) {
+  return std::make_shared<NcclTransport>(std::move(ranks));
 }
 
 }   // namespace cheri::parallel

@@ -11,7 +11,7 @@ namespace cheri::parallel {
 /// Why NCCL cannot be used by this program, whatever the machine; empty: it can.
 std::string nccl_absence();
 
-/// Collective; each rank has a GPU of its own. Throws Error with NCCL's own text. Keeps a reference to the communicator.
-std::shared_ptr<Transport<Device>> nccl_transport(const Communicator& communicator);
+/// Collective; each rank has a GPU of its own. Throws Error with NCCL's own text.
+std::shared_ptr<Transport<Device>> nccl_transport(std::shared_ptr<const Communicator> ranks);
 
 }   // namespace cheri::parallel

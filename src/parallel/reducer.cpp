@@ -56,10 +56,9 @@ View<int*, Exec> to_view(const std::string& label, const AdditionOrder& order) {
 }   // namespace
 
 template <class Exec>
-Reducer<Exec>::Reducer(const Communicator& communicator, std::shared_ptr<Transport<Exec>> transport, int n_slices,
-                       std::int64_t row_length)
+Reducer<Exec>::Reducer(const Communicator& communicator, const std::vector<std::shared_ptr<Transport<Exec>>>& transports,
+                       int n_slices, std::int64_t row_length)
     : m_communicator(&communicator),
-      m_transport(std::move(transport)),
       m_n_slices(n_slices),
       m_local_slices(n_slices / communicator.size()),
       m_row_length(row_length),
@@ -69,33 +68,38 @@ Reducer<Exec>::Reducer(const Communicator& communicator, std::shared_ptr<Transpo
                                            << " ranks: the number of ranks must divide it");
   CHERI_REQUIRE_INPUT(row_length > 0 && row_length <= std::numeric_limits<int>::max(),
                       "a gradient must have between 1 and 2^31 - 1 elements, not " << row_length);
-  CHERI_REQUIRE(communicator.size() == 1 || m_transport, "several ranks need a transport");
-
-  AdditionOrder local_order;
-  for_each_rank_node(0, n_slices, m_local_slices, [&](int begin, int end) {
-    const int owner = begin / m_local_slices;
-    m_node_owners.push_back(owner);
-    const auto is_row = [](int b, int e) { return e - b == 1; };
-    if (owner == communicator.rank()) append_tree(local_order, begin, end, is_row);
-  });
-  m_local_order = to_view<Exec>("cheri::parallel::Reducer::local_order", local_order);
-  if (communicator.size() > 1) allocate_exchange();
+  m_order = to_view<Exec>("cheri::parallel::Reducer::order",
+                          order_of_share(m_n_slices, m_local_slices, m_communicator->rank(), 1));
+  int rows_of_rank = m_local_slices;
+  std::int64_t begin = 0, columns = total_length();
+  if (communicator.size() > 1) {
+    for (const auto& transport : transports) add_level(transport, rows_of_rank, begin, columns);
+  }
+  CHERI_REQUIRE(rows_of_rank == m_n_slices,
+                "the transports join " << rows_of_rank / m_local_slices << " of " << communicator.size() << " ranks");
 }
 
+/// rows_of_rank: of the slices that one of the level's ranks stands for, before and after. `columns` of a total from `begin`
+/// on are this rank's to sum, before and after.
 template <class Exec>
-void Reducer<Exec>::allocate_exchange() {
-  AdditionOrder global_order;
-  append_tree(global_order, 0, m_n_slices,
-              [&](int begin, int end) { return begin / m_local_slices == (end - 1) / m_local_slices; });
-  m_global_order = to_view<Exec>("cheri::parallel::Reducer::global_order", global_order);
-
-  const auto n_mine =
-      static_cast<std::size_t>(std::count(m_node_owners.begin(), m_node_owners.end(), m_communicator->rank()));
+void Reducer<Exec>::add_level(const std::shared_ptr<Transport<Exec>>& transport, int& rows_of_rank, std::int64_t& begin,
+                              std::int64_t& columns) {
+  const int size = transport->ranks().size(), rank = transport->ranks().rank();
+  const int rows = rows_of_rank * size, share = first_slice() / rows;
+  Level level{transport, {}, {}, {}, {}, begin};
+  for_each_node_of_shares(0, m_n_slices, rows_of_rank, [&](int first, int) {
+    if (first / rows == share) level.node_owners.push_back(first % rows / rows_of_rank);
+  });
+  const auto n_mine = static_cast<std::size_t>(std::count(level.node_owners.begin(), level.node_owners.end(), rank));
+  const std::int64_t chunk = columns / size;
   // Zeros: the padding travels, too.
-  m_nodes_MP = View<float**, Exec>("cheri::parallel::Reducer::nodes", n_mine, static_cast<std::size_t>(total_length()));
-  m_received_AB = View<float**, Exec>("cheri::parallel::Reducer::received", m_node_owners.size(),
-                                      static_cast<std::size_t>(m_chunk_length));
-  m_transport->reserve(m_nodes_MP, m_received_AB);
+  level.nodes_MP = View<float**, Exec>("cheri::parallel::Reducer::nodes", n_mine, static_cast<std::size_t>(columns));
+  level.received_AB =
+      View<float**, Exec>("cheri::parallel::Reducer::received", level.node_owners.size(), static_cast<std::size_t>(chunk));
+  level.order = to_view<Exec>("cheri::parallel::Reducer::order", order_of_share(m_n_slices, rows, share, rows_of_rank));
+  transport->reserve(level.nodes_MP, level.received_AB);
+  m_levels.push_back(level);
+  rows_of_rank = rows, begin += rank * chunk, columns = chunk;
 }
 
 template <class Exec>
@@ -105,26 +109,59 @@ void Reducer<Exec>::sum(const Exec& exec, const View<float*, Exec>& total_P, con
                     rows_SQ.extent(0) == static_cast<std::size_t>(m_local_slices),
                 "the reducer sums " << m_local_slices << " rows of " << columns << " into " << padded << ", not "
                                     << rows_SQ.extent(0) << " of " << rows_SQ.extent(1) << " into " << total_P.extent(0));
-  const View<const int*, Exec> local_order = m_local_order, global_order = m_global_order;
-  if (m_communicator->size() == 1) {
-    sum_in_order(exec, View<float**, Exec>(total_P.data(), 1, columns), rows_SQ, local_order);
-    return;
+  const auto part = [&](std::int64_t begin, std::size_t length) {
+    return View<float**, Exec>(total_P.data() + begin, 1, length);
+  };
+  sum_in_order(exec, m_levels.empty() ? part(0, columns) : m_levels.front().nodes_MP, rows_SQ,
+               View<const int*, Exec>(m_order));
+  for (std::size_t i = 0; i < m_levels.size(); ++i) {
+    const Level& level = m_levels[i];
+    level.transport->exchange(exec, level.node_owners, level.nodes_MP, level.received_AB);
+    const auto chunk = level.received_AB.extent(1);
+    const bool is_last = i + 1 == m_levels.size();
+    sum_in_order(exec,
+                 is_last ? part(level.begin + level.transport->ranks().rank() * static_cast<std::int64_t>(chunk), chunk)
+                         : m_levels[i + 1].nodes_MP,
+                 View<const float**, Exec>(level.received_AB), View<const int*, Exec>(level.order));
   }
-  sum_in_order(exec, m_nodes_MP, rows_SQ, local_order);
-  m_transport->exchange(exec, m_node_owners, m_nodes_MP, m_received_AB);
-  float* my_chunk = total_P.data() + m_communicator->rank() * m_chunk_length;
-  sum_in_order(exec, View<float**, Exec>(my_chunk, 1, static_cast<std::size_t>(m_chunk_length)),
-               View<const float**, Exec>(m_received_AB), global_order);
-  m_transport->gather(exec, total_P);
+  for (auto level = m_levels.rbegin(); level != m_levels.rend(); ++level) {
+    level->transport->gather(exec, View<float*, Exec>(total_P.data() + level->begin, level->nodes_MP.extent(1)));
+  }
+}
+
+/// From the ranks of a node to all: each level gathers what the one before has completed, wherever that is in rank order.
+template <class Exec>
+void Reducer<Exec>::gather(const Exec& exec, const View<double**, Exec>& all_NG) {
+  const int size = m_communicator->size();
+  CHERI_REQUIRE(all_NG.extent(0) % static_cast<std::size_t>(size) == 0,
+                size << " ranks cannot have equal parts of " << all_NG.extent(0) << " rows");
+  // A transport moves bits: a double travels as two floats.
+  float* const values = reinterpret_cast<float*>(all_NG.data());
+  const std::size_t of_rank = 2 * all_NG.size() / static_cast<std::size_t>(size);
+  int joined = 1;
+  for (const Level& level : m_levels) {
+    joined *= level.transport->ranks().size();
+    const auto first = static_cast<std::size_t>(m_communicator->rank() / joined * joined);
+    level.transport->gather(exec, View<float*, Exec>(values + first * of_rank, static_cast<std::size_t>(joined) * of_rank));
+  }
 }
 
 template <class Exec>
-void Reducer<Exec>::gather(const Exec& exec, const View<double**, Exec>& all_NG) {
-  if (m_communicator->size() == 1) return;
-  CHERI_REQUIRE(all_NG.extent(0) % static_cast<std::size_t>(m_communicator->size()) == 0,
-                m_communicator->size() << " ranks cannot have equal parts of " << all_NG.extent(0) << " rows");
-  // A transport moves bits: a double travels as two floats.
-  m_transport->gather(exec, View<float*, Exec>(reinterpret_cast<float*>(all_NG.data()), 2 * all_NG.size()));
+bool Reducer<Exec>::only_enqueues() const {
+  return std::all_of(m_levels.begin(), m_levels.end(), [](const Level& l) { return l.transport->only_enqueues(); });
+}
+
+template <class Exec>
+void Reducer<Exec>::wait(const Exec& exec) const {
+  const auto is_done = [&] {
+    return std::all_of(m_levels.begin(), m_levels.end(), [&](const Level& l) { return l.transport->is_done(exec); });
+  };
+  try {
+    m_communicator->wait_until(is_done, "steps on the GPU");
+  } catch (...) {
+    for (const Level& level : m_levels) level.transport->abandon();
+    throw;
+  }
 }
 
 #define CHERI_INSTANTIATE(Exec) template class Reducer<Exec>;

@@ -1,4 +1,5 @@
-// The pairwise tree over gradient slices: which nodes a rank can sum alone, and in what order additions happen.
+// The pairwise tree over gradient slices: which nodes a share of the slices can sum alone, and in what order additions
+// happen.
 #pragma once
 
 #include <vector>
@@ -24,17 +25,27 @@ void append_tree(AdditionOrder& order, int begin, int end, const IsLeaf& is_leaf
   ++order.back();
 }
 
-/// Calls visit(begin, end) for the largest nodes of the tree over [begin, end) that lie wholly in one rank's rows, in tree
-/// order; each rank owns rows_per_rank rows.
+/// Calls visit(begin, end) for the largest nodes of the tree over [begin, end) that lie wholly in one share of the rows, in
+/// tree order; shares are rows_of_share consecutive rows each, from 0 on.
 template <class Visit>
-void for_each_rank_node(int begin, int end, int rows_per_rank, const Visit& visit) {
-  if (begin / rows_per_rank == (end - 1) / rows_per_rank) {
+void for_each_node_of_shares(int begin, int end, int rows_of_share, const Visit& visit) {
+  if (begin / rows_of_share == (end - 1) / rows_of_share) {
     visit(begin, end);
     return;
   }
   const int middle = split_point(begin, end);
-  for_each_rank_node(begin, middle, rows_per_rank, visit);
-  for_each_rank_node(middle, end, rows_per_rank, visit);
+  for_each_node_of_shares(begin, middle, rows_of_share, visit);
+  for_each_node_of_shares(middle, end, rows_of_share, visit);
+}
+
+/// The order that sums the nodes of one share from those of smaller shares of which it is made. n_rows: of the whole tree.
+inline AdditionOrder order_of_share(int n_rows, int rows_of_share, int share, int rows_of_smaller) {
+  AdditionOrder order;
+  for_each_node_of_shares(0, n_rows, rows_of_share, [&](int begin, int end) {
+    const auto is_given = [&](int b, int e) { return b / rows_of_smaller == (e - 1) / rows_of_smaller; };
+    if (begin / rows_of_share == share) append_tree(order, begin, end, is_given);
+  });
+  return order;
 }
 
 /// The largest number of values that the order ever has on its stack.

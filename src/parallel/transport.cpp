@@ -10,18 +10,19 @@ namespace {
 template <class Exec>
 class DirectTransport final : public Transport<Exec> {
  public:
-  explicit DirectTransport(const Communicator& communicator) : m_communicator(&communicator) {}
+  using Transport<Exec>::Transport;
+  using Transport<Exec>::ranks;
 
   [[nodiscard]] std::string name() const override { return std::is_same_v<Exec, Host> ? "mpi-host" : "mpi-device"; }
 
   void reserve(const View<const float**, Exec>& nodes_MP, const View<const float**, Exec>& received_AB) override {
-    m_requests.reserve(received_AB.extent(0) + nodes_MP.extent(0) * static_cast<std::size_t>(m_communicator->size()));
+    m_requests.reserve(received_AB.extent(0) + nodes_MP.extent(0) * static_cast<std::size_t>(ranks().size()));
   }
 
   void exchange(const Exec& exec, const std::vector<int>& owners_A, const View<const float**, Exec>& nodes_MP,
                 const View<float**, Exec>& received_AB) override {
     exec.fence("cheri::parallel::DirectTransport: nodes");
-    const int rank = m_communicator->rank(), size = m_communicator->size();
+    const int rank = ranks().rank(), size = ranks().size();
     const std::int64_t chunk = static_cast<std::int64_t>(received_AB.extent(1));
     m_requests.clear();
     for (std::size_t a = 0; a < owners_A.size(); ++a) {
@@ -37,12 +38,12 @@ class DirectTransport final : public Transport<Exec> {
       }
       node += size * chunk;
     }
-    m_communicator->wait(m_requests, "the exchange of gradients");
+    ranks().wait(m_requests, "the exchange of gradients");
   }
 
   void gather(const Exec& exec, const View<float*, Exec>& total_P) override {
     exec.fence("cheri::parallel::DirectTransport: chunk");
-    const int rank = m_communicator->rank(), size = m_communicator->size();
+    const int rank = ranks().rank(), size = ranks().size();
     const std::int64_t chunk = static_cast<std::int64_t>(total_P.extent(0)) / size;
     m_requests.clear();
     for (int i = 1; i < size; ++i) {
@@ -50,20 +51,19 @@ class DirectTransport final : public Transport<Exec> {
       receive(total_P.data() + from * chunk, chunk, from, 0);
     }
     for (int i = 1; i < size; ++i) send(total_P.data() + rank * chunk, chunk, (rank + i) % size, 0);
-    m_communicator->wait(m_requests, "the gathering of gradients");
+    ranks().wait(m_requests, "the gathering of gradients");
   }
 
  private:
   void receive(float* to, std::int64_t n, int from, int tag) {
-    CHERI_MPI_CHECK(MPI_Irecv(to, static_cast<int>(n), MPI_FLOAT, from, tag, m_communicator->handle(),
+    CHERI_MPI_CHECK(MPI_Irecv(to, static_cast<int>(n), MPI_FLOAT, from, tag, ranks().handle(),
                               &m_requests.emplace_back(MPI_REQUEST_NULL)));
   }
   void send(const float* from, std::int64_t n, int to, int tag) {
-    CHERI_MPI_CHECK(MPI_Isend(from, static_cast<int>(n), MPI_FLOAT, to, tag, m_communicator->handle(),
+    CHERI_MPI_CHECK(MPI_Isend(from, static_cast<int>(n), MPI_FLOAT, to, tag, ranks().handle(),
                               &m_requests.emplace_back(MPI_REQUEST_NULL)));
   }
 
-  const Communicator* m_communicator;
   std::vector<MPI_Request> m_requests;
 };
 
@@ -71,7 +71,9 @@ class DirectTransport final : public Transport<Exec> {
 template <class Exec>
 class StagedTransport final : public Transport<Exec> {
  public:
-  explicit StagedTransport(const Communicator& communicator) : m_communicator(&communicator), m_host(communicator) {}
+  using Transport<Exec>::ranks;
+
+  explicit StagedTransport(const std::shared_ptr<const Communicator>& of) : Transport<Exec>(of), m_host(of) {}
 
   [[nodiscard]] std::string name() const override { return "mpi-host"; }
 
@@ -97,8 +99,8 @@ class StagedTransport final : public Transport<Exec> {
   void gather(const Exec& exec, const View<float*, Exec>& total_P) override {
     grow(m_total, total_P.extent(0));
     const Pinned<float*> total(m_total.data(), total_P.extent(0));
-    const auto rank = static_cast<std::size_t>(m_communicator->rank());
-    const std::size_t chunk = total.extent(0) / static_cast<std::size_t>(m_communicator->size());
+    const auto rank = static_cast<std::size_t>(ranks().rank());
+    const std::size_t chunk = total.extent(0) / static_cast<std::size_t>(ranks().size());
     const auto mine = std::make_pair(rank * chunk, (rank + 1) * chunk);
     Kokkos::deep_copy(exec, Kokkos::subview(total, mine), Kokkos::subview(total_P, mine));
     exec.fence("cheri::parallel::StagedTransport: chunk");
@@ -115,7 +117,6 @@ class StagedTransport final : public Transport<Exec> {
     buffer = Pinned<float*>(Kokkos::view_alloc("cheri::parallel::StagedTransport", Kokkos::WithoutInitializing), size);
   }
 
-  const Communicator* m_communicator;
   DirectTransport<Host> m_host;
   Pinned<float*> m_nodes, m_received, m_total;
 };
@@ -123,19 +124,19 @@ class StagedTransport final : public Transport<Exec> {
 }   // namespace
 
 template <class Exec>
-std::shared_ptr<Transport<Exec>> direct_transport(const Communicator& communicator) {
-  return std::make_shared<DirectTransport<Exec>>(communicator);
+std::shared_ptr<Transport<Exec>> direct_transport(std::shared_ptr<const Communicator> ranks) {
+  return std::make_shared<DirectTransport<Exec>>(std::move(ranks));
 }
 
 template <class Exec>
-std::shared_ptr<Transport<Exec>> staged_transport(const Communicator& communicator) {
-  if constexpr (std::is_same_v<Exec, Host>) return direct_transport<Host>(communicator);
-  else return std::make_shared<StagedTransport<Exec>>(communicator);
+std::shared_ptr<Transport<Exec>> staged_transport(std::shared_ptr<const Communicator> ranks) {
+  if constexpr (std::is_same_v<Exec, Host>) return direct_transport<Host>(std::move(ranks));
+  else return std::make_shared<StagedTransport<Exec>>(ranks);
 }
 
-#define CHERI_INSTANTIATE(Exec)                                                          \
-  template std::shared_ptr<Transport<Exec>> direct_transport<Exec>(const Communicator&); \
-  template std::shared_ptr<Transport<Exec>> staged_transport<Exec>(const Communicator&);
+#define CHERI_INSTANTIATE(Exec)                                                                          \
+  template std::shared_ptr<Transport<Exec>> direct_transport<Exec>(std::shared_ptr<const Communicator>); \
+  template std::shared_ptr<Transport<Exec>> staged_transport<Exec>(std::shared_ptr<const Communicator>);
 CHERI_FOR_EACH_SPACE(CHERI_INSTANTIATE)
 #undef CHERI_INSTANTIATE
 

@@ -148,6 +148,8 @@ std::vector<Key> make_keys() {
 
       {"parallel.backend", "", comfort, [](C& c) -> Member { return &c.backend; },
        "how gradients travel between ranks: auto (the first that works), nccl, mpi-device (an MPI that knows GPUs), mpi-host"},
+      {"parallel.ranks_of_node", "", comfort, [](C& c) -> Member { return &c.ranks_of_node; },
+       "gradients travel within nodes of so many ranks first, then between these; 1: at once; 0: as the nodes are", {0, 1e6}},
       {"parallel.timeout_seconds", "", comfort, [](C& c) -> Member { return &c.timeout_seconds; },
        "that a rank waits for others before it ends the run and names them; 0: for ever", {0, 1e9}},
   };

@@ -34,23 +34,22 @@ std::vector<LocalStep> measure_local_steps(const parallel::Communicator& communi
 }
 
 /// One of many in a row, as steps follow each other.
-double exchange_seconds(const parallel::Communicator& ranks, const std::shared_ptr<parallel::Transport<Device>>& transport,
-                        std::int64_t floats, double seconds) {
+double exchange_seconds(const parallel::Communicator& ranks, const parallel::Choice<Device>& exchange, std::int64_t floats,
+                        double seconds) {
   constexpr int in_a_row = 16;
   const Device exec;
-  parallel::Reducer<Device> reducer(ranks, transport, ranks.size(), floats);
+  parallel::Reducer<Device> reducer(ranks, exchange.transports, ranks.size(), floats);
   const View<float**, Device> rows("cheri::train::rows", 1, static_cast<std::size_t>(floats));
   const View<float*, Device> total("cheri::train::total", static_cast<std::size_t>(reducer.total_length()));
-  const auto exchange = [&] {
+  const auto sums = [&] {
     for (int i = 0; i < in_a_row; ++i) reducer.sum(exec, total, rows);
     reducer.wait(exec);
   };
-  return median_seconds(seconds, exchange, &ranks) / in_a_row;
+  return median_seconds(seconds, sums, &ranks) / in_a_row;
 }
 
 /// What a small message more adds to an exchange between all ranks.
-double message_seconds(const parallel::Communicator& ranks, const std::shared_ptr<parallel::Transport<Device>>& transport,
-                       double seconds) {
+double message_seconds(const parallel::Communicator& ranks, parallel::Transport<Device>& transport, double seconds) {
   constexpr int few = 1, many = 17;   // nodes of each rank
   constexpr std::size_t chunk = 16;
   const Device exec;
@@ -60,10 +59,10 @@ double message_seconds(const parallel::Communicator& ranks, const std::shared_pt
     for (int rank = 0; rank < ranks.size(); ++rank) owners.insert(owners.end(), static_cast<std::size_t>(nodes), rank);
     const View<float**, Device> sent("cheri::train::sent", static_cast<std::size_t>(nodes), n_ranks * chunk);
     const View<float**, Device> received("cheri::train::received", owners.size(), chunk);
-    transport->reserve(sent, received);
+    transport.reserve(sent, received);
     const auto exchange = [&] {
-      transport->exchange(exec, owners, sent, received);
-      transport->wait(exec);
+      transport.exchange(exec, owners, sent, received);
+      ranks.wait_until([&] { return transport.is_done(exec); }, "an exchange");
     };
     return median_seconds(seconds, exchange, &ranks);
   };
@@ -71,15 +70,16 @@ double message_seconds(const parallel::Communicator& ranks, const std::shared_pt
 }
 
 void measure_exchanges(Scaling& scaling, const parallel::Communicator& communicator, const BenchmarkSpec& spec) {
+  constexpr int one_level = 1;   // a node of one rank each
   const std::int64_t row = nn::ParameterTable(spec.shape).size();
   for (int ranks = 2; ranks <= communicator.size() && communicator.size() % ranks == 0; ranks *= 2) {
-    const parallel::Communicator group = communicator.group_of(ranks);
-    const auto choice = parallel::choose_transport<Device>(group, parallel::backend_of(spec.backend));
+    const parallel::Communicator group = communicator.split(communicator.rank() / ranks);
+    const auto choice = parallel::choose_transports<Device>(group, parallel::backend_of(spec.backend), one_level);
     scaling.transport = choice.text();
-    scaling.model.latency = communicator.max(message_seconds(group, choice.transport, spec.seconds / 4));
+    scaling.model.latency = communicator.max(message_seconds(group, *choice.transports.front(), spec.seconds / 4));
     for (const std::int64_t floats : {row, row / 8, row / 64}) {
       if (floats < ranks) continue;
-      const double seconds = exchange_seconds(group, choice.transport, floats, spec.seconds / 4);
+      const double seconds = exchange_seconds(group, choice, floats, spec.seconds / 4);
       scaling.exchanges.push_back({ranks, floats, 1e3 * communicator.max(seconds)});
     }
   }
@@ -88,7 +88,7 @@ void measure_exchanges(Scaling& scaling, const parallel::Communicator& communica
 // ---- predicting ------------------------------------------------------------------------------------------------------
 
 ScaledStep predict(const ExchangeModel& model, std::int64_t row, int ranks, const LocalStep& local, double ideal) {
-  const double exchange = 1e3 * model.seconds({ranks, row, 0});
+  const double exchange = 1e3 * model.seconds_of_sum(ranks, row);
   const double step = local.milliseconds + exchange;
   return {ranks, ranks * local.examples, step, exchange, 1e3 * ranks * local.examples / step, ideal / step, 0};
 }
@@ -101,10 +101,17 @@ ExchangeModel model_of(const std::vector<Exchange>& exchanges, int ranks, double
   if (given.latency > 0) latency = given.latency;
   ExchangeModel model = exchanges.empty() ? ExchangeModel{0, latency, 0} : fit(exchanges, latency);
   if (given.bandwidth > 0) model.bandwidth = given.bandwidth;
+  model.ranks_of_node = given.ranks_of_node;
   return model;
 }
 
 }   // namespace
+
+double ExchangeModel::seconds_of_sum(int ranks, std::int64_t floats) const {
+  const bool one_level = ranks <= ranks_of_node || ranks_of_node == 1 || ranks % ranks_of_node != 0;
+  if (one_level) return seconds({ranks, floats, 0});
+  return seconds({ranks_of_node, floats, 0}) + seconds({ranks / ranks_of_node, floats / ranks_of_node, 0});
+}
 
 ExchangeModel fit(const std::vector<Exchange>& exchanges, double latency) {
   // Minimises the sum of ((start + messages latency + bytes x - t) / t)^2 over start and x.
@@ -124,10 +131,13 @@ ExchangeModel fit(const std::vector<Exchange>& exchanges, double latency) {
   return {start, latency, 1 / seconds_a_byte};
 }
 
-std::vector<std::string> scaling_assumptions() {
+std::vector<std::string> scaling_assumptions(int ranks_of_node) {
+  const std::string n = std::to_string(ranks_of_node);
   return {"a step is its local part, then the exchange: nothing of it is hidden behind the backward",
           "every pair of ranks has the latency and the bandwidth that were measured here, however many exchange at once",
-          "each rank sends 2 (ranks - 1) messages a step, one after the other, and an exchange starts as fast as here",
+          "nodes have " + n + " ranks: each sends 2 (" + n +
+              " - 1) messages a step within its node, then 2 (nodes - 1) between "
+              "nodes, one after the other, and the exchange of either level starts as fast as here",
           "a local step takes on every rank what it takes here, and ranks do not wait for a slower one",
           "reading the data keeps up; validation and checkpoints are left out"};
 }

@@ -135,8 +135,9 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
       m_model(shape_of(config, m_training), m_pass_slices * m_slice_size, m_slice_size,
               nn::Model<float, Device>::Mode::training, config.precision_wanted()),
       m_optimiser(m_model.table(), config.optimiser),
-      m_exchange(parallel::choose_transport<Device>(communicator, parallel::backend_of(config.backend))),
-      m_reducer(communicator, m_exchange.transport, m_slices,
+      m_exchange(
+          parallel::choose_transports<Device>(communicator, parallel::backend_of(config.backend), config.ranks_of_node)),
+      m_reducer(communicator, m_exchange.transports, m_slices,
                 m_model.table().size() + 2 * m_model.shape().n_groups() + Record::n_flags),
       m_data_plan(plan_data(communicator, config, splits)),
       m_training_feed(

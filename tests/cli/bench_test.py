@@ -61,7 +61,9 @@ class BenchTest(CheriTest):
         found = self.scaling("--latency", 10, "--bandwidth", 25, ranks=0)
         self.assertAlmostEqual(found["latency_us"], 10)
         self.assertNotIn("exchanges", found)
-        self.assertGreater(found["weak"][-1]["exchange_ms"], 2 * 511 * 0.01)
+        self.assertAlmostEqual(found["weak"][-1]["exchange_ms"], 2 * (7 + 63) * 0.01, delta=0.01)   # nodes of 8
+        at_once = self.scaling("--latency", 10, "--bandwidth", 25, "--ranks-of-node", 1, ranks=0)
+        self.assertAlmostEqual(at_once["weak"][-1]["exchange_ms"], 2 * 511 * 0.01, delta=0.01)
         self.fails("bench", "--scaling", *TINY, saying=["over 2, 4, ... ranks", "a number of 1", "--latency"])
 
     def test_impossible_shapes(self):

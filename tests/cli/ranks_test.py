@@ -25,6 +25,13 @@ class TrainingTest(CheriTest):
         self.assertIn(" gradients travel by mpi-host\n", done.err)
         self.assertEqual(self.digest("said/final.h5"), self.train("alone"))
 
+    def test_in_levels(self):
+        done = self.cheri("train", "deck.toml", "directory=levels", "parallel.ranks_of_node=2", ranks=4)
+        self.assertIn(" gradients travel by mpi-host within nodes of 2 ranks, then between 2 nodes\n", done.err)
+        self.assertEqual(self.digest("levels/final.h5"), self.train("alone"))
+        self.fails("train", "deck.toml", "directory=odd", "parallel.ranks_of_node=3", ranks=4,
+                   saying=["parallel.ranks_of_node is 3, and must be 0 or divide the number of ranks, 4"])
+
     def test_a_seed_is_not_like_another(self):
         # What makes the other tests worth something.
         self.assertNotEqual(self.train("seed-3"), self.train("seed-4", "seed=4"))

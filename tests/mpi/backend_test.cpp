@@ -15,6 +15,7 @@ namespace {
 using testing::expected;
 using testing::Reduction;
 using testing::same_bits;
+using testing::Transports;
 using testing::tree_sum;
 
 constexpr int n_slices = 12;
@@ -35,11 +36,13 @@ class BackendTest : public ::testing::Test {
     return candidates<Exec>(world, backend).front();
   }
 
-  void expect_bits_by(Backend backend, const std::string& name) const {
+  void expect_bits_by(Backend backend, const std::string& name, int ranks_of_node = 1) const {
     if (world.size() == 1) GTEST_SKIP() << "one rank exchanges nothing";
     const Candidate<Exec> found = candidate(backend, name);
     if (!found.obstacle.empty()) GTEST_SKIP() << "NOT TESTED: " << found.name << ": " << found.obstacle;
-    Reduction<Exec> reduction(world, found.make(), n_slices, length);
+    Transports<Exec> transports;
+    for (const auto& level : levels_of(world, ranks_of_node)) transports.push_back(found.make(level));
+    Reduction<Exec> reduction(world, transports, n_slices, length);
     for (const int salt : {1, 2, 3}) EXPECT_TRUE(same_bits(reduction.sum_of(salt), right_sum(salt))) << "sum " << salt;
     std::vector<double> all;
     for (int i = 0; i < 3 * n_slices; ++i) all.push_back(0.1 * i);
@@ -62,16 +65,23 @@ TYPED_TEST(BackendTest, NcclHasTheBitsOfTheTree) { this->expect_bits_by(Backend:
 TYPED_TEST(BackendTest, MpiDeviceHasTheBitsOfTheTree) { this->expect_bits_by(Backend::mpi_device, "mpi-device"); }
 TYPED_TEST(BackendTest, MpiHostHasTheBitsOfTheTree) { this->expect_bits_by(Backend::mpi_host, "mpi-host"); }
 
+TYPED_TEST(BackendTest, EachHasThemInLevels) {
+  if (this->world.size() < 4) GTEST_SKIP() << "two nodes of two ranks are four ranks";
+  this->expect_bits_by(Backend::nccl, "nccl", 2);
+  this->expect_bits_by(Backend::mpi_device, "mpi-device", 2);
+  this->expect_bits_by(Backend::mpi_host, "mpi-host", 2);
+}
+
 TYPED_TEST(BackendTest, AutoFindsOne) {
-  const auto choice = choose_transport<TypeParam>(this->world, Backend::automatic);
+  const auto choice = choose_transports<TypeParam>(this->world, Backend::automatic);
   if (this->world.size() == 1) {
-    EXPECT_EQ(choice.transport, nullptr);
+    EXPECT_TRUE(choice.transports.empty());
     EXPECT_EQ(choice.text(), "");
     return;
   }
-  ASSERT_NE(choice.transport, nullptr);
+  ASSERT_EQ(choice.transports.size(), 1U);   // the tests run on one machine
   if (this->world.root()) std::printf("%s exchanges by %s\n", TypeParam::name(), choice.text().c_str());
-  Reduction<TypeParam> reduction(this->world, choice.transport, n_slices, length);
+  Reduction<TypeParam> reduction(this->world, choice.transports, n_slices, length);
   EXPECT_TRUE(same_bits(reduction.sum_of(9), right_sum(9)));
 }
 
@@ -79,8 +89,8 @@ TYPED_TEST(BackendTest, AutoFindsOne) {
 template <class Exec>
 class Corrupting final : public Transport<Exec> {
  public:
-  explicit Corrupting(const Communicator& world)
-      : m_inner(staged_transport<Exec>(world)), m_corrupts(world.rank() == world.size() - 1) {}
+  explicit Corrupting(const std::shared_ptr<const Communicator>& ranks)
+      : Transport<Exec>(ranks), m_inner(staged_transport<Exec>(ranks)), m_corrupts(ranks->rank() == ranks->size() - 1) {}
   [[nodiscard]] std::string name() const override { return "corrupting"; }
   void reserve(const View<const float**, Exec>& nodes_MP, const View<const float**, Exec>& received_AB) override {
     m_inner->reserve(nodes_MP, received_AB);
@@ -98,19 +108,21 @@ class Corrupting final : public Transport<Exec> {
 };
 
 template <class Exec>
-std::vector<Candidate<Exec>> bad_candidates(const Communicator& world) {
-  return {{"absent", "it is not here", [] { return std::shared_ptr<Transport<Exec>>(); }},
-          {"throwing", "", []() -> std::shared_ptr<Transport<Exec>> { throw Error("it cannot be made"); }},
-          {"corrupting", "", [&world] { return std::make_shared<Corrupting<Exec>>(world); }}};
+std::vector<Candidate<Exec>> bad_candidates() {
+  using Made = std::shared_ptr<Transport<Exec>>;
+  using Ranks = std::shared_ptr<const Communicator>;
+  return {{"absent", "it is not here", [](const Ranks&) { return Made(); }},
+          {"throwing", "", [](const Ranks&) -> Made { throw Error("it cannot be made"); }},
+          {"corrupting", "", [](const Ranks& ranks) { return std::make_shared<Corrupting<Exec>>(ranks); }}};
 }
 
 TYPED_TEST(BackendTest, OneWithOtherBitsIsRefusedOnEveryRank) {
   if (this->world.size() == 1) GTEST_SKIP() << "one rank exchanges nothing";
-  auto all = bad_candidates<TypeParam>(this->world);
-  all.push_back({"good", "", [this] { return staged_transport<TypeParam>(this->world); }});
-  const auto choice = choose_transport<TypeParam>(this->world, all);
-  ASSERT_NE(choice.transport, nullptr);
-  EXPECT_EQ(choice.transport->name(), "mpi-host");
+  auto all = bad_candidates<TypeParam>();
+  all.push_back({"good", "", staged_transport<TypeParam>});
+  const auto choice = choose_transports<TypeParam>(this->world, levels_of(this->world), all);
+  ASSERT_EQ(choice.transports.size(), 1U);
+  EXPECT_EQ(choice.transports.front()->name(), "mpi-host");
   ASSERT_EQ(choice.refused.size(), 3U);
   EXPECT_EQ(choice.refused[0], "absent (it is not here)");
   EXPECT_EQ(choice.refused[1], "throwing (on rank 0: it cannot be made)");
@@ -122,7 +134,7 @@ TYPED_TEST(BackendTest, OneWithOtherBitsIsRefusedOnEveryRank) {
 TYPED_TEST(BackendTest, WithoutAGoodOneTheReasonsAreSaid) {
   if (this->world.size() == 1) GTEST_SKIP() << "one rank exchanges nothing";
   try {
-    choose_transport<TypeParam>(this->world, bad_candidates<TypeParam>(this->world));
+    choose_transports<TypeParam>(this->world, levels_of(this->world), bad_candidates<TypeParam>());
     FAIL() << "one was chosen";
   } catch (const InputError& error) {
     for (const char* part : {"absent (it is not here)", "it cannot be made", "its sum has", "\"auto\" takes what works"}) {
@@ -140,7 +152,7 @@ TEST(Backend, OnCoresAllOfMpiIsOne) {
     EXPECT_EQ(found.front().obstacle, "");
   }
   if (world.size() > 1) {
-    EXPECT_THROW(choose_transport<Host>(world, Backend::nccl), InputError);
+    EXPECT_THROW(choose_transports<Host>(world, Backend::nccl), InputError);
   }
 }
 

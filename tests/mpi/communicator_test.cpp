@@ -24,13 +24,13 @@ TEST(Communicator, KnowsItsRanks) {
   EXPECT_EQ(world.root(), world.rank() == 0);
 }
 
-TEST(Communicator, GroupsAreConsecutiveRanks) {
+TEST(Communicator, SplitsByNumber) {
   const Communicator world = Communicator::world();
   for (const int n : {1, 2, 3}) {
-    const Communicator group = world.group_of(n);
+    const Communicator part = world.split(world.rank() / n);
     const int first = world.rank() / n * n;
-    EXPECT_EQ(group.rank(), world.rank() - first);
-    EXPECT_EQ(group.size(), std::min(n, world.size() - first));
+    EXPECT_EQ(part.rank(), world.rank() - first);
+    EXPECT_EQ(part.size(), std::min(n, world.size() - first));
   }
 }
 

@@ -14,7 +14,7 @@ using testing::expected;
 using testing::Reduction;
 using testing::same_bits;
 using testing::sequential_sum;
-using testing::some_transport;
+using testing::some_transports;
 using testing::tree_sum;
 
 template <class Exec>
@@ -31,6 +31,21 @@ TYPED_TEST(ReducerTest, HasTheBitsOfTheTreeOnAnyNumberOfRanks) {
       const auto tree = expected(n, [&](std::int64_t q) { return tree_sum(0, n_slices, q, 7); });
       EXPECT_TRUE(same_bits(reduction.sum_of(7), tree))
           << n_slices << " slices of " << n << " on " << world.size() << " ranks";
+    }
+  }
+}
+
+TYPED_TEST(ReducerTest, HasTheBitsOfTheTreeInLevels) {
+  const Communicator world = Communicator::world();
+  if (world.size() < 4) GTEST_SKIP() << "two nodes of two ranks are four ranks";
+  for (const int n_slices : {4, 12, 20}) {
+    for (const std::int64_t n : {1, 3, 1001}) {
+      Reduction<TypeParam> reduction(world, some_transports<TypeParam>(world, 2), n_slices, n);
+      const auto tree = expected(n, [&](std::int64_t q) { return tree_sum(0, n_slices, q, 7); });
+      EXPECT_TRUE(same_bits(reduction.sum_of(7), tree)) << n_slices << " slices of " << n;
+      std::vector<double> all;
+      for (int i = 0; i < 3 * n_slices; ++i) all.push_back(0.1 * i);
+      EXPECT_EQ(reduction.gathered(n_slices), all);
     }
   }
 }
@@ -65,7 +80,7 @@ TYPED_TEST(ReducerTest, GathersWhatRanksHaveWritten) {
 
 TYPED_TEST(ReducerTest, SharesTheSlicesInRankOrder) {
   const Communicator world = Communicator::world();
-  const Reducer<TypeParam> reducer(world, some_transport<TypeParam>(world), 4 * world.size(), 10);
+  const Reducer<TypeParam> reducer(world, some_transports<TypeParam>(world), 4 * world.size(), 10);
   EXPECT_EQ(reducer.local_slices(), 4);
   EXPECT_EQ(reducer.first_slice(), 4 * world.rank());
 }
@@ -91,7 +106,7 @@ TYPED_TEST(ReducerTest, RefusesRanksThatDoNotDivideTheSlices) {
   const Communicator world = Communicator::world();
   if (world.size() == 1) GTEST_SKIP() << "one rank divides everything";
   try {
-    Reducer<TypeParam>(world, some_transport<TypeParam>(world), world.size() + 1, 10);
+    Reducer<TypeParam>(world, some_transports<TypeParam>(world), world.size() + 1, 10);
     FAIL() << "accepted";
   } catch (const InputError& error) {
     EXPECT_NE(std::string(error.what()).find("gradient_slices = " + std::to_string(world.size() + 1)), std::string::npos);
@@ -101,15 +116,15 @@ TYPED_TEST(ReducerTest, RefusesRanksThatDoNotDivideTheSlices) {
 
 TYPED_TEST(ReducerTest, RefusesImpossibleSizes) {
   const Communicator world = Communicator::world();
-  const auto transport = some_transport<TypeParam>(world);
-  EXPECT_THROW(Reducer<TypeParam>(world, transport, 0, 10), InputError);
-  EXPECT_THROW(Reducer<TypeParam>(world, transport, 12, 0), InputError);
-  EXPECT_THROW(Reducer<TypeParam>(world, transport, 12, std::int64_t{1} << 31), InputError);
+  const auto transports = some_transports<TypeParam>(world);
+  EXPECT_THROW(Reducer<TypeParam>(world, transports, 0, 10), InputError);
+  EXPECT_THROW(Reducer<TypeParam>(world, transports, 12, 0), InputError);
+  EXPECT_THROW(Reducer<TypeParam>(world, transports, 12, std::int64_t{1} << 31), InputError);
 }
 
 TYPED_TEST(ReducerTest, RefusesBuffersOfOtherExtents) {
   const Communicator world = Communicator::world();
-  Reducer<TypeParam> reducer(world, some_transport<TypeParam>(world), 12, 10);
+  Reducer<TypeParam> reducer(world, some_transports<TypeParam>(world), 12, 10);
   const auto length = static_cast<std::size_t>(reducer.total_length());
   const auto local = static_cast<std::size_t>(reducer.local_slices());
   const TypeParam exec;

@@ -1,6 +1,7 @@
 // Sums whose order of addition shows in their bits, and a reducer with its buffers.
 #pragma once
 
+#include "cheri/parallel/levels.hpp"
 #include "cheri/parallel/reducer.hpp"
 
 #include <cmath>
@@ -46,10 +47,15 @@ inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) 
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-/// What works everywhere.
 template <class Exec>
-std::shared_ptr<Transport<Exec>> some_transport(const Communicator& world) {
-  return world.size() == 1 ? nullptr : staged_transport<Exec>(world);
+using Transports = std::vector<std::shared_ptr<Transport<Exec>>>;
+
+/// What works everywhere, as though nodes had so many ranks.
+template <class Exec>
+Transports<Exec> some_transports(const Communicator& world, int ranks_of_node = 1) {
+  Transports<Exec> transports;
+  for (const auto& level : levels_of(world, ranks_of_node)) transports.push_back(staged_transport<Exec>(level));
+  return transports;
 }
 
 /// A reducer with its buffers, filled for this rank.
@@ -57,10 +63,10 @@ template <class Exec>
 class Reduction {
  public:
   Reduction(const Communicator& world, int n_slices, std::int64_t n)
-      : Reduction(world, some_transport<Exec>(world), n_slices, n) {}
+      : Reduction(world, some_transports<Exec>(world), n_slices, n) {}
 
-  Reduction(const Communicator& world, std::shared_ptr<Transport<Exec>> transport, int n_slices, std::int64_t n)
-      : m_reducer(world, std::move(transport), n_slices, n),
+  Reduction(const Communicator& world, const Transports<Exec>& transports, int n_slices, std::int64_t n)
+      : m_reducer(world, transports, n_slices, n),
         m_rows("rows", static_cast<std::size_t>(m_reducer.local_slices()), static_cast<std::size_t>(n)),
         m_total("total", static_cast<std::size_t>(m_reducer.total_length())) {}
 

@@ -147,6 +147,11 @@ class SlurmTest(CheriTest):
             os.kill(ranks[-1], signal.SIGKILL)
         self.assert_whole(job, "killed", restarts=1)
 
+    def test_several_ranks_a_node(self):
+        job = self.submit("levels", "--ntasks-per-node=2")
+        self.assert_whole(job, "levels", restarts=0)
+        self.assertIn(" gradients travel by mpi-host within nodes of 2 ranks, then between 2 nodes\n", job.log())
+
     def test_mpirun(self):
         job = self.submit("mpirun", "--signal=B:USR1@300", environment={"CHERI_SITE": "mpirun"})
         with self.held(job, "mpirun"):

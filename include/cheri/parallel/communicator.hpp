@@ -47,9 +47,9 @@ class Communicator {
   static Communicator world(double timeout_seconds = 0);
   /// This rank as the only one.
   static Communicator alone();
-  /// The group of this rank, where groups are n_ranks consecutive ranks each (the last one may be smaller), without a
-  /// timeout. Collective.
-  [[nodiscard]] Communicator group_of(int n_ranks) const;
+  /// The ranks that give the same number, in their order. Whom a wait in one such part misses is found among all ranks of
+  /// this communicator, whose timeout holds. Collective.
+  [[nodiscard]] Communicator split(int number) const;
   ~Communicator();
   Communicator(Communicator&&) noexcept;
   Communicator& operator=(Communicator&&) noexcept;
@@ -83,8 +83,7 @@ class Communicator {
   void wait(std::vector<MPI_Request>& requests, const char* what) const;
 
  private:
-  static Communicator duplicate(MPI_Comm of, double timeout_seconds);
-  Communicator();
+  Communicator(MPI_Comm own, std::shared_ptr<Patience> patience);
   void release() noexcept;
   void wait(MPI_Request& request, const char* what, Limit limit = Limit::timeout) const;
   template <class T>
@@ -95,7 +94,7 @@ class Communicator {
   MPI_Comm m_comm = MPI_COMM_NULL;
   int m_rank = 0;
   int m_size = 1;
-  std::unique_ptr<Patience> m_patience;   ///< nullptr: this rank is alone
+  std::shared_ptr<Patience> m_patience;   ///< nullptr: this rank is alone
 };
 
 /// The contiguous part [begin, end) of n items that a rank owns; parts differ by at most one item, earlier ones are longer.

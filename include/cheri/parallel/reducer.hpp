@@ -14,13 +14,15 @@ namespace cheri::parallel {
 /// rows [b, m) plus the sum of [m, e), m = b + (e - b + 1) / 2, for any number of ranks. One rank adds its rows in one
 /// kernel. Several ranks first sum the nodes of that tree that lie wholly in their rows, the largest of them, then exchange
 /// chunks of these nodes all to all, sum their chunk over all nodes in tree order, and gather the chunks: the traffic of a
-/// ring all-reduce. A transport moves the chunks, and has no influence on the bits. All memory is taken in the constructor.
+/// ring all-reduce. In two levels (levels.hpp) the ranks of a node do so first, up to the nodes of the tree that lie wholly
+/// in their rows, and then, with their chunks of these, the ranks of all nodes. Transports move the chunks; neither they
+/// nor the levels have an influence on the bits. All memory is taken in the constructor.
 template <class Exec>
 class Reducer {
  public:
-  /// Keeps a reference to the communicator; a lone rank needs no transport. Throws InputError unless the ranks divide
-  /// n_slices, or if row_length is no positive int.
-  Reducer(const Communicator& communicator, std::shared_ptr<Transport<Exec>> transport, int n_slices,
+  /// A transport for each level, the ranks of a node first; none for a lone rank. Keeps a reference to the communicator of
+  /// all ranks. Throws InputError unless the ranks divide n_slices, or if row_length is no positive int.
+  Reducer(const Communicator& communicator, const std::vector<std::shared_ptr<Transport<Exec>>>& transports, int n_slices,
           std::int64_t row_length);
 
   [[nodiscard]] int local_slices() const { return m_local_slices; }
@@ -29,36 +31,38 @@ class Reducer {
   [[nodiscard]] std::int64_t total_length() const { return m_chunk_length * m_communicator->size(); }
 
   /// The first Q of total_P = the sum over all slices, the same bits on every rank; the others are padding. rows_SQ holds
-  /// this rank's slices. Collective; waits for `exec` unless the transport only enqueues.
+  /// this rank's slices. Collective; waits for `exec` unless the transports only enqueue.
   void sum(const Exec& exec, const View<float*, Exec>& total_P, const View<const float**, Exec>& rows_SQ);
 
   /// Every rank's equal part of the rows of all_NG, which it has written, to all. Collective; waits as sum() does.
   void gather(const Exec& exec, const View<double**, Exec>& all_NG);
 
   /// Whether both only enqueue work on exec, so that a Graph can hold them.
-  [[nodiscard]] bool only_enqueues() const { return m_communicator->size() == 1 || m_transport->only_enqueues(); }
+  [[nodiscard]] bool only_enqueues() const;
 
-  /// Where sums on exec wait for other ranks: waits for exec, no longer than the communicator's timeout.
-  void wait(const Exec& exec) const {
-    if (m_transport) m_transport->wait(exec);
-  }
+  /// Where sums on exec wait for other ranks: waits for exec, no longer than the communicator's timeout (then throws Error).
+  void wait(const Exec& exec) const;
 
  private:
-  void allocate_exchange();
+  /// One exchange, between G ranks. A level's share of the slices is those of all its ranks.
+  struct Level {
+    std::shared_ptr<Transport<Exec>> transport;
+    std::vector<int> node_owners;   ///< (A) which of the ranks has each node of the share's ranks, in tree order
+    View<float**, Exec> nodes_MP;   ///< this rank's nodes, of the columns that the level before has left it
+    View<float**, Exec> received_AB;
+    View<int*, Exec> order;   ///< from the received nodes to those of the share: see sum_in_order in reducer.cpp
+    std::int64_t begin = 0;   ///< of the P columns in the total
+  };
+  void add_level(const std::shared_ptr<Transport<Exec>>& transport, int& rows_of_rank, std::int64_t& begin,
+                 std::int64_t& columns);
 
   const Communicator* m_communicator;
-  std::shared_ptr<Transport<Exec>> m_transport;
   int m_n_slices;
   int m_local_slices;
   std::int64_t m_row_length;
-  std::int64_t m_chunk_length;   ///< B
-
-  // M nodes of this rank, A nodes of all ranks.
-  View<int*, Exec> m_local_order;    ///< see sum_in_order in reducer.cpp
-  std::vector<int> m_node_owners;    ///< (A) the rank that holds each node, in tree order
-  View<int*, Exec> m_global_order;   ///< of the nodes
-  View<float**, Exec> m_nodes_MP;
-  View<float**, Exec> m_received_AB;
+  std::int64_t m_chunk_length;   ///< columns that a rank sums over all slices
+  View<int*, Exec> m_order;      ///< from this rank's slices to its nodes
+  std::vector<Level> m_levels;
 };
 
 }   // namespace cheri::parallel

@@ -6,16 +6,22 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cheri::parallel {
 
 /// Moves what a Reducer sums: A nodes of its tree, each a row of P floats on the rank that owns it, M of them on this rank.
-/// A row is R chunks of B = P / R floats, one for each of the R ranks. Calls are collective.
+/// A row is R chunks of B = P / R floats, one for each of the R ranks of the transport. Calls are collective over these.
 template <class Exec>
 class Transport {
  public:
+  explicit Transport(std::shared_ptr<const Communicator> ranks) : m_ranks(std::move(ranks)) {}
   virtual ~Transport() = default;
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  [[nodiscard]] const Communicator& ranks() const { return *m_ranks; }
 
   /// As a deck names it: "nccl", "mpi-device", "mpi-host".
   [[nodiscard]] virtual std::string name() const = 0;
@@ -35,17 +41,21 @@ class Transport {
   /// Whether both only enqueue work on exec, so that a Graph can hold them (base/graph.hpp).
   [[nodiscard]] virtual bool only_enqueues() const { return false; }
 
-  /// Where exec itself waits for other ranks: waits for exec, no longer than the communicator's timeout (then throws Error).
-  virtual void wait(const Exec& exec) { static_cast<void>(exec); }
+  /// Where exec itself waits for other ranks: whether it has done all that it was given. Throws Error if that has failed.
+  [[nodiscard]] virtual bool is_done(const Exec& exec) const { return static_cast<void>(exec), true; }
+  /// Ends what exec waits for, as other ranks do not come; nothing can be exchanged afterwards.
+  virtual void abandon() noexcept {}
+
+ private:
+  std::shared_ptr<const Communicator> m_ranks;
 };
 
-/// MPI is given the views' own pointers: on a GPU that takes an MPI which knows device memory. Keeps a reference to the
-/// communicator.
+/// MPI is given the views' own pointers: on a GPU that takes an MPI which knows device memory.
 template <class Exec>
-std::shared_ptr<Transport<Exec>> direct_transport(const Communicator& communicator);
+std::shared_ptr<Transport<Exec>> direct_transport(std::shared_ptr<const Communicator> ranks);
 
 /// Through pinned host memory; where memory is the host's already, directly.
 template <class Exec>
-std::shared_ptr<Transport<Exec>> staged_transport(const Communicator& communicator);
+std::shared_ptr<Transport<Exec>> staged_transport(std::shared_ptr<const Communicator> ranks);
 
 }   // namespace cheri::parallel

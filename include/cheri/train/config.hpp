@@ -77,6 +77,7 @@ struct TrainConfig {
   bool share_gpus = false;   ///< whether ranks may have the same GPU
 
   std::string backend = "auto";   ///< of the exchange between ranks: auto, nccl, mpi-device or mpi-host
+  int ranks_of_node = 0;          ///< of that exchange's levels: see parallel/levels.hpp
   double timeout_seconds = 600;   ///< of a rank that waits for others; 0: none
 
   /// Throws InputError, naming the key, for impossible values: overlapping chromosome splits, sizes below 1, slices that

@@ -32,7 +32,10 @@ struct ExchangeModel {
   double start = 0;       ///< seconds
   double latency = 0;     ///< seconds a message
   double bandwidth = 0;   ///< bytes a second
+  int ranks_of_node = 8;
 
+  /// Of the sum over ranks, in one exchange or, on several nodes, in one within them and one between them.
+  [[nodiscard]] double seconds_of_sum(int ranks, std::int64_t floats) const;
   [[nodiscard]] double seconds(const Exchange& exchange) const {
     return start + exchange.messages() * latency + exchange.bytes() / bandwidth;
   }
@@ -63,12 +66,12 @@ struct Scaling {
 };
 
 /// What the predictions take for granted, a sentence each.
-std::vector<std::string> scaling_assumptions();
+std::vector<std::string> scaling_assumptions(int ranks_of_node);
 
 /// Measures local steps of the whole batch and of its halves, quarters, ... down to one gradient slice, exchanges of the
 /// model's row and of smaller ones over 2, 4, ... ranks, and the steps of all ranks; predicts the rest. `given`: numbers
-/// other than 0 take the place of measured ones, so that one rank can predict. Collective. Throws InputError for an odd
-/// number of ranks without both numbers, and as measure_parts does.
+/// other than 0 take the place of measured ones, so that one rank can predict; its nodes are those predicted. Collective.
+/// Throws InputError for an odd number of ranks without both numbers, and as measure_parts does.
 Scaling measure_scaling(const parallel::Communicator& communicator, const BenchmarkSpec& spec, const ExchangeModel& given);
 
 }   // namespace cheri::train

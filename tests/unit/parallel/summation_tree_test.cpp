@@ -30,25 +30,34 @@ std::string tree(int begin, int end) {
   return "(" + tree(begin, middle) + "+" + tree(middle, end) + ")";
 }
 
-/// What a run on n_ranks ranks adds: first each rank its nodes, then all nodes.
-std::string sum_on_ranks(int n_slices, int n_ranks) {
-  const int rows_per_rank = n_slices / n_ranks;
-  std::vector<std::string> nodes;
-  for_each_rank_node(0, n_slices, rows_per_rank, [&](int begin, int end) {
-    AdditionOrder local;
-    append_tree(local, begin, end, [](int b, int e) { return e - b == 1; });
-    std::vector<std::string> rows;
-    for (int row = begin; row < end; ++row) rows.push_back(std::to_string(row));
-    const std::vector<std::string> sums = run(local, rows);
-    EXPECT_EQ(sums.size(), 1u);
-    nodes.push_back(sums.front());
-  });
-  AdditionOrder global;
-  append_tree(global, 0, n_slices, [&](int b, int e) { return b / rows_per_rank == (e - 1) / rows_per_rank; });
-  EXPECT_EQ(global.size(), nodes.size());
-  const std::vector<std::string> total = run(global, nodes);
-  EXPECT_EQ(total.size(), 1u);
-  return total.front();
+using Texts = std::vector<std::string>;
+
+/// The sums of every share of `rows`, in order, from those of its smaller shares.
+std::vector<Texts> sums_of_shares(int n_slices, int rows, const std::vector<Texts>& smaller, int rows_of_smaller) {
+  std::vector<Texts> sums;
+  for (int share = 0; share < n_slices / rows; ++share) {
+    Texts given;
+    for (int i = share * rows / rows_of_smaller; i < (share + 1) * rows / rows_of_smaller; ++i) {
+      given.insert(given.end(), smaller[static_cast<std::size_t>(i)].begin(), smaller[static_cast<std::size_t>(i)].end());
+    }
+    const AdditionOrder order = order_of_share(n_slices, rows, share, rows_of_smaller);
+    EXPECT_EQ(order.size(), given.size());
+    sums.push_back(run(order, given));
+  }
+  return sums;
+}
+
+/// What a run on n_ranks ranks adds: each rank its slices, each node of so many ranks what these have, then all nodes.
+std::string sum_on_ranks(int n_slices, int n_ranks, int ranks_of_node = 1) {
+  std::vector<Texts> slices;
+  for (int s = 0; s < n_slices; ++s) slices.push_back({std::to_string(s)});
+  const int of_rank = n_slices / n_ranks, of_node = of_rank * ranks_of_node;
+  const auto ranks = sums_of_shares(n_slices, of_rank, slices, 1);
+  const auto nodes = sums_of_shares(n_slices, of_node, ranks, of_rank);
+  const auto all = sums_of_shares(n_slices, n_slices, nodes, of_node);
+  EXPECT_EQ(all.size(), 1u);
+  EXPECT_EQ(all.front().size(), 1u);
+  return all.front().front();
 }
 
 TEST(SummationTree, SplitsInHalvesWithTheLongerOneFirst) {
@@ -60,14 +69,18 @@ TEST(SummationTree, IsTheSameForEveryNumberOfRanksThatDividesTheSlices) {
   for (int n_slices = 1; n_slices <= 64; ++n_slices) {
     for (int n_ranks = 1; n_ranks <= n_slices; ++n_ranks) {
       if (n_slices % n_ranks != 0) continue;
-      EXPECT_EQ(sum_on_ranks(n_slices, n_ranks), tree(0, n_slices)) << n_slices << " slices on " << n_ranks << " ranks";
+      for (int of_node = 1; of_node <= n_ranks; ++of_node) {
+        if (n_ranks % of_node != 0) continue;
+        EXPECT_EQ(sum_on_ranks(n_slices, n_ranks, of_node), tree(0, n_slices))
+            << n_slices << " slices on " << n_ranks << " ranks, " << of_node << " a node";
+      }
     }
   }
 }
 
-TEST(SummationTree, NodesOfARankAreTheLargestOnes) {
+TEST(SummationTree, NodesOfAShareAreTheLargestOnes) {
   std::vector<std::pair<int, int>> nodes;
-  for_each_rank_node(0, 12, 4, [&](int begin, int end) { nodes.emplace_back(begin, end); });
+  for_each_node_of_shares(0, 12, 4, [&](int begin, int end) { nodes.emplace_back(begin, end); });
   const std::vector<std::pair<int, int>> expected = {{0, 3}, {3, 4}, {4, 5}, {5, 6}, {6, 8}, {8, 9}, {9, 12}};
   EXPECT_EQ(nodes, expected);
 }

@@ -27,6 +27,14 @@ TEST(ExchangeModel, CountsMessagesAndBytesOfARank) {
   EXPECT_DOUBLE_EQ((ExchangeModel{2e-6, 1e-6, 1e9}).seconds(exchange), 2e-6 + 6e-6 + 6e-6);
 }
 
+TEST(ExchangeModel, SumsInOneExchangeOrWithinNodesAndThenBetweenThem) {
+  const ExchangeModel model{2e-6, 1e-6, 1e9, 4};
+  EXPECT_DOUBLE_EQ(model.seconds_of_sum(4, 1000), model.seconds({4, 1000, 0}));
+  EXPECT_DOUBLE_EQ(model.seconds_of_sum(8, 1000), model.seconds({4, 1000, 0}) + model.seconds({2, 250, 0}));
+  EXPECT_DOUBLE_EQ(model.seconds_of_sum(6, 1000), model.seconds({6, 1000, 0}));   // nodes of 4 and 2: one exchange
+  EXPECT_DOUBLE_EQ((ExchangeModel{2e-6, 1e-6, 1e9, 1}).seconds_of_sum(8, 1000), model.seconds({8, 1000, 0}));
+}
+
 TEST(ExchangeModel, IsFoundFromItsTimes) {
   const ExchangeModel model = fit(times_of({4e-5, 5e-6, 2e10}, {613892, 1000}), 5e-6);
   EXPECT_NEAR(model.start, 4e-5, 1e-9);

@@ -1,0 +1,24 @@
+// Among whom an exchange between all ranks takes place.
+#pragma once
+
+#include "cheri/parallel/communicator.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cheri::parallel {
+
+/// The communicators of one exchange, one after the other: all ranks; or the ranks of a node, then those of all nodes that
+/// have the same place in theirs. Two levels send fewer messages: g - 1 and R / g - 1 from each of R ranks, g a node, in
+/// place of R - 1; and between nodes 1 / g of the bytes.
+using Levels = std::vector<std::shared_ptr<const Communicator>>;
+
+/// As though nodes had ranks_of_node ranks each, one after the other; 0: as they do, and one level if some have more ranks
+/// than others or ranks are not numbered node by node. Collective. Throws InputError unless ranks_of_node divides the ranks.
+Levels levels_of(const Communicator& all, int ranks_of_node = 0);
+
+/// "" for one level, else "within nodes of 8 ranks, then between 4 nodes".
+std::string levels_text(const Levels& levels);
+
+}   // namespace cheri::parallel
