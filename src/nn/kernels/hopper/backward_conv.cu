@@ -16,7 +16,7 @@ namespace {
 
 constexpr int threads = 256;
 constexpr int steps = 16;
-constexpr int batch = 4;   ///< rows whose loads are in flight together
+constexpr int batch = 5;   ///< rows whose loads are in flight together: a segment's 18 take four turns, and none spills
 
 template <class Mode, class Mlp>
 struct Arguments {
@@ -25,14 +25,13 @@ struct Arguments {
   Activation* gradient;   ///< dout, then dx
   __half* copy;           ///< scaled dx, or null
   const Activation* x;
-  const typename Format<Mode>::Operand* dz;   ///< Mlp::dz_parts partial sums
+  const typename Format<Mode>::Operand* dz;
   const float* conv_3C;
   const float4* coefficients;
   SliceRange* ranges;
   float* conv_parts;
   Chains walk;
   int length, n_blocks, slice_size;
-  std::int64_t part_stride;   ///< from one partial sum of dz to the other
 };
 
 using Channels = float[lane_channels];
@@ -108,15 +107,13 @@ __device__ __forceinline__ void walk_segment(Lane<Mode>& lane, const Arguments<M
   for (int first = -1; first <= steps; first += batch) {
     if (!is_inside && row - d >= p.length) break;
     Run<Activation, n> x_after[batch], dout[batch];
-    Run<Dz, n> dz_a[batch], dz_b[batch];
+    Run<Dz, n> dz[batch];
 #pragma unroll
     for (int u = 0; u < batch; ++u) {
       const int r = row + u * d, o = at + u * row_step;
       const bool wanted = first + u <= steps, finishes = wanted && first + u >= 1;
       x_after[u] = load_x(r + d, o + row_step, wanted);
-      const Dz* const from = lane.dz + static_cast<std::ptrdiff_t>(o);
-      dz_a[u] = load_run_if<n>(wanted && inside(r), from);
-      if constexpr (Mlp::dz_parts == 2) dz_b[u] = load_run_if<n>(wanted && inside(r), from + p.part_stride);
+      dz[u] = load_run_if<n>(wanted && inside(r), lane.dz + static_cast<std::ptrdiff_t>(o));
       dout[u] = load_run_if<n>(finishes && inside(r - d), lane.gradient + static_cast<std::ptrdiff_t>(o - row_step));
     }
 #pragma unroll
@@ -128,9 +125,7 @@ __device__ __forceinline__ void walk_segment(Lane<Mode>& lane, const Arguments<M
       for (int i = 0; i < n; ++i) {
         const float next = x_after[u][i];
         const float conv = fmaf(lane.w0[i], x_before[i], fmaf(lane.w1[i], x_here[i], lane.w2[i] * next));
-        float dz = dz_a[u][i];
-        if constexpr (Mlp::dz_parts == 2) dz += dz_b[u][i];
-        float dconv = fmaf(-lane.of_conv, conv, fmaf(lane.of_dz, dz, -lane.constant));
+        float dconv = fmaf(-lane.of_conv, conv, fmaf(lane.of_dz, dz[u][i], -lane.constant));
         if (!inside(r)) dconv = 0;
         const float own = owned ? dconv : 0.f;
         lane.d_w0[i] = fmaf(own, x_before[i], lane.d_w0[i]);
@@ -227,8 +222,7 @@ void backward_convolution(cudaStream_t stream, const Problem& problem, typename 
                                                    chains_of(problem.length, problem.dilation, steps),
                                                    problem.length,
                                                    conv_parts(problem),
-                                                   problem.slice_size,
-                                                   problem.elements()};
+                                                   problem.slice_size};
     launch("cheri::nn::hopper::backward_convolution", stream, backward_conv_kernel<Mode, decltype(mlp)>,
            problem.examples * arguments.n_blocks, threads, 0, arguments);
   });

@@ -8,9 +8,11 @@
 //   h = z W1^T, da = dout (s W2)      a = gelu(h), dh = da gelu'(h)      dz = dh W1      dW1^T += z^T dh, dW2 += dout^T a
 //
 // The products are ordered so that the matrix unit need not wait for arithmetic: h of the next tile runs under the packing
-// of this tile's dz, and this tile's dW under the next tile's gelu. dz leaves by bulk copy as one 16-bit partial sum per
-// half; giving half of the columns to the other block of a cluster, to write one sum, cost 30 us to save 12 (H100, N 64, L
-// 2114).
+// of this tile's dz, and this tile's dW under the next tile's gelu. dz leaves by bulk copy in 16 bit: half 0 stores its sum
+// over the hidden units, and once that is there, which it publishes, half 1 adds its own to it in the second-level cache, a
+// moment behind. It waits for a block of lower index, which starts no later. Threads of warpgroup 0 do that ("couriers"):
+// where a consumer waited for the other half itself, a call took 30 us more, and giving half of the columns to the other
+// block of a cluster cost as much (H100, H200, N 64, L 2114).
 //
 // Sums for the norm's backward, without touching dz: sum dz z = sum dh h, and sum dz = sum_h dh(h) sum_c W1(h,c).
 // Range (Tf32Class): dout comes scaled such that |dh| <= 2^15 (ranges.cuh); dz is scaled down by a bound on its growth.
@@ -41,16 +43,17 @@ constexpr int shared_hidden = shared_stages + n_stages * stage_bytes;   ///< two
 constexpr int hidden_bytes = 2 * tile_bytes;
 constexpr int shared_row_sums = shared_hidden + 2 * hidden_bytes;
 constexpr int shared_barriers = shared_row_sums + 4 * half_hidden;
-constexpr int shared_bytes = shared_barriers + 2 * 8 * n_stages;
+constexpr int shared_bytes = shared_barriers + 8 * (2 * n_stages + 4);
 static_assert(shared_bytes <= 232448);
 
 template <class Mode>
 struct Arguments {
-  float4* tile_sums;     ///< (N, tiles, 16): sum dz, sum dz z, max |dz| as stored
+  float4* tile_sums;     ///< (N, tiles, 16): sum dz, sum dz z, max |dz| of this half, as stored
   float* linear_parts;   ///< (parts, 2 halves, {dW1 (128,C), dW2 (C,128)})
+  unsigned* published;   ///< (parts, 2 lanes): tiles of dz that half 0 has stored
   const std::byte* packed_layer;
   LayerNorms norms;
-  int examples, length, slice_size;
+  int length, slice_size;
 };
 
 /// The tiles of a block's part: `count` of them from `first`, counted over all examples.
@@ -87,8 +90,13 @@ struct Ring {
   }
   __device__ __forceinline__ unsigned full(int tile) const { return shared + shared_barriers + 8 * (tile % n_stages); }
   __device__ __forceinline__ unsigned empty(int tile) const { return full(tile) + 8 * n_stages; }
+  /// Lane v has packed a tile's dz, and its courier has sent it: completed once a tile.
+  __device__ __forceinline__ unsigned packed(int v) const { return shared + shared_barriers + 8 * (2 * n_stages + v); }
+  __device__ __forceinline__ unsigned sent(int v) const { return packed(v) + 16; }
   /// a, then dh, of a tile.
   __device__ __forceinline__ unsigned buffer(int tile) const { return shared + shared_hidden + (tile & 1) * hidden_bytes; }
+  /// Where lane v's dz of a tile waits for its courier: where the a of the tile before was, and the next tile's will be.
+  __device__ __forceinline__ unsigned outbox(int tile, int v) const { return buffer(tile + 1) + v * block_bytes; }
 };
 
 /// One thread: the tiles of z and dout, as soon as their stage is free. Rows beyond an example arrive as zeros.
@@ -104,6 +112,30 @@ __device__ __forceinline__ void order_tiles(const Ring& ring, const PartTiles& t
     box_copy(to + tile_bytes, dout, 0, at.row, at.example, barrier);
     box_copy(to + tile_bytes + block_bytes, dout, 64, at.row, at.example, barrier);
   }
+}
+
+/// One thread a lane: dz of the tiles as the lane packs them. Rows beyond an example are not written. `published`: tiles of
+/// dz that this lane of half 0 has stored.
+__device__ __forceinline__ void send_tiles(const Ring& ring, const PartTiles& tiles, int length, int v, unsigned* published,
+                                           const CUtensorMap& dz) {
+  Cursor at(tiles);
+  for (int tile = 0; tile < tiles.count; ++tile, at.advance(length)) {
+    const unsigned from = ring.outbox(tile, v), so_far = static_cast<unsigned>(tile + 1);
+    if (tiles.half == 1) await_published(published, so_far);
+    barrier_wait(ring.packed(v), tile & 1);
+    if (tiles.half == 0) {
+      box_store(dz, 64 * v, at.row, at.example, from);
+    } else {
+      fence_async_proxy();
+      box_add(dz, 64 * v, at.row, at.example, from);
+    }
+    stores_wait_read();
+    barrier_arrive(ring.sent(v));
+    if (tiles.half == 1) continue;
+    stores_wait();
+    publish(published, so_far);
+  }
+  stores_wait();
 }
 
 /// The products of warpgroup lane v.
@@ -250,7 +282,6 @@ template <class Mode>
 struct Consumer {
   using Operand = typename Format<Mode>::Operand;
   const Arguments<Mode>& p;
-  const CUtensorMap& dz_map;
   const Ring& ring;
   const PartTiles& tiles;
   const float* row_sums;   ///< of this lane's hidden units
@@ -268,35 +299,24 @@ struct Consumer {
     return sums;
   }
 
-  /// Where a tile's dz waits for its bulk copy: where the a of the tile before was, and the next tile's will be.
-  __device__ __forceinline__ unsigned outbox(int tile) const { return ring.buffer(tile + 1) + v * block_bytes; }
-  __device__ __forceinline__ void sync_warpgroup() const { sync_threads(2 + v, 128); }
-  __device__ __forceinline__ bool is_leader() const { return (threadIdx.x & 127) == 0; }
-
   /// The barrier also keeps ptxas from moving the products that follow above it: it would run out of registers and
   /// serialise all products (C7512).
   __device__ __forceinline__ void pack_dz(int tile, DzSums& sums, const float (&dz)[32]) const {
-    sums.largest = store_fragment<Operand>(outbox(tile), dz, dz_scale, place);
+    sums.largest = store_fragment<Operand>(ring.outbox(tile, v), dz, dz_scale, place);
     fence_async_proxy();
-    sync_warpgroup();
+    sync_threads(2 + v, 128);
+    if ((threadIdx.x & 127) == 0) barrier_arrive(ring.packed(v));
   }
-  /// Rows beyond an example are not written.
-  __device__ __forceinline__ void write_dz(int tile, const Cursor& at, const DzSums& sums) const {
-    if (is_leader()) box_store(dz_map, 64 * v, at.row, at.example + tiles.half * p.examples, outbox(tile));
+  __device__ __forceinline__ void await_courier(int tile) const { barrier_wait(ring.sent(v), tile & 1); }
+  __device__ __forceinline__ void write_tile_sums(int tile, const DzSums& sums) const {
     write_sums(
         p.tile_sums + static_cast<std::size_t>(tiles.first + tile) * sums_per_tile + tiles.half * 8 + v * 4 + place.warp,
         sums);
-  }
-  /// The outbox has been read.
-  __device__ __forceinline__ void await_dz() const {
-    if (is_leader()) stores_wait_read();
-    sync_warpgroup();
   }
 
   __device__ __forceinline__ void run() const {
     float d_linear2[64] = {}, d_linear1[64] = {};
     const int last = tiles.count - 1;
-    Cursor at(tiles);
     DzSums sums;
     if (last >= 0) {
       float h[32], da[32];
@@ -308,7 +328,7 @@ struct Consumer {
       sums = activate_tile(0, h, da);
       sync_threads(1, consumers);
     }
-    for (int tile = 0; tile < last; ++tile, at.advance(p.length)) {
+    for (int tile = 0; tile < last; ++tile) {
       float dz[32], h[32], da[32];
       products.input_gradient(dz, ring.buffer(tile));
       wait_for(tile + 1);
@@ -319,8 +339,8 @@ struct Consumer {
       products.activation_gradient(da, ring.stage(tile + 1));
       pin(d_linear2), pin(d_linear1);
       products.weight_gradients(d_linear2, d_linear1, ring.stage(tile), ring.buffer(tile));
-      write_dz(tile, at, sums);
-      await_dz();
+      write_tile_sums(tile, sums);
+      await_courier(tile);
       products_wait<1>();
       pin(h), pin(da);
       sums = activate_tile(tile + 1, h, da);
@@ -337,13 +357,12 @@ struct Consumer {
       products_wait<1>();
       pin(dz);
       pack_dz(last, sums, dz);
-      write_dz(last, at, sums);
+      write_tile_sums(last, sums);
       products_wait<0>();
       pin(d_linear2), pin(d_linear1);
     }
     write_weight_gradients(p.linear_parts + static_cast<std::size_t>(blockIdx.x) * (FusedMlp::part_floats() / 2), d_linear2,
                            d_linear1, v, place);
-    if (is_leader()) stores_wait();
   }
 };
 
@@ -357,6 +376,7 @@ __device__ __forceinline__ void set_up(const Ring& ring, std::byte* shared, cons
   }
   if (threadIdx.x == 0) {
     for (int i = 0; i < n_stages; ++i) barrier_init(ring.full(i), 1), barrier_init(ring.empty(i), consumers);
+    for (int v = 0; v < 2; ++v) barrier_init(ring.packed(v), 1), barrier_init(ring.sent(v), 1);
     fence_barrier_init();
   }
   fence_async_proxy();
@@ -376,13 +396,17 @@ __global__ void __launch_bounds__(threads, 1)
   const int warpgroup = warpgroup_index();
   if (warpgroup == 0) {
     give_registers<24>();
+    const int warp = static_cast<int>(threadIdx.x) / 32;
     if (threadIdx.x == 0) order_tiles(ring, tiles, p.length, z, dout);
+    if (threadIdx.x % 32 == 0 && (warp == 1 || warp == 2)) {
+      send_tiles(ring, tiles, p.length, warp - 1, p.published + (blockIdx.x & ~1u) + warp - 1, dz);
+    }
   } else {
     take_registers<240>();
     const int v = warpgroup - 1;
     const float* const row_sums = reinterpret_cast<const float*>(shared + shared_row_sums) + 64 * v;
     const float dz_scale = Format<Mode>::is_scaled ? packed_dz_scale(p.norms) : 1.f;
-    Consumer<Mode>{p, dz, ring, tiles, row_sums, dz_scale, v, Place(), {ring.shared, v}}.run();
+    Consumer<Mode>{p, ring, tiles, row_sums, dz_scale, v, Place(), {ring.shared, v}}.run();
   }
 }
 
@@ -402,11 +426,11 @@ void backward_mlp(cudaStream_t stream, const Problem& problem, const typename Mo
     return rows_map<typename F::Operand>(rows, examples, problem.length, channels, tile_rows);
   };
   const Arguments<Mode> arguments{
-      scratch.tile_sums, scratch.linear_parts, packed_layer,      norms_of(problem.width, packed_layer),
-      problem.examples,  problem.length,       problem.slice_size};
+      scratch.tile_sums, scratch.linear_parts, scratch.published, packed_layer, norms_of(problem.width, packed_layer),
+      problem.length,    problem.slice_size};
   const int n_blocks = 2 * FusedMlp::linear_parts * problem.n_slices();
   launch("cheri::nn::hopper::backward_mlp", stream, backward_mlp_kernel<Mode>, n_blocks, threads, shared_bytes,
-         map(saved_z, problem.examples), map(dout, problem.examples), map(scratch.dz, 2 * problem.examples), arguments);
+         map(saved_z, problem.examples), map(dout, problem.examples), map(scratch.dz, problem.examples), arguments);
 }
 
 #define CHERI_BACKWARD_MLP(Mode)                                                                                \

@@ -90,15 +90,16 @@ BackwardScratchBytes backward_scratch_bytes(int examples, int length, const Widt
   using F = Format<Mode>;
   const auto n = static_cast<std::size_t>(examples), slices = static_cast<std::size_t>(n_slices);
   const std::size_t rows = row_bytes(examples, length, width.channels);
-  std::size_t dz_parts = 0, linear_floats = 0;
+  std::size_t published = 0, linear_floats = 0;
   for_mlp(width, [&](auto mlp) {
-    dz_parts = mlp.dz_parts;
+    published = mlp.published;
     linear_floats = static_cast<std::size_t>(mlp.linear_parts) * static_cast<std::size_t>(mlp.part_floats());
   });
-  return {dz_parts * rows,
+  return {rows,
           slices * linear_floats * sizeof(float),
           n * most_conv_parts(length, width.channels) * 3 * static_cast<std::size_t>(width.channels) * sizeof(float),
           n * static_cast<std::size_t>(sums_per_example(width, length)) * sizeof(float4),
+          slices * published * sizeof(unsigned),
           n * sizeof(float4),
           F::is_scaled ? rows : 0,
           F::is_scaled ? slices * sizeof(SliceRange) : 0,

@@ -116,17 +116,18 @@ struct SliceRange {
 };
 
 struct BackwardScratch {
-  std::uint16_t* dz = nullptr;       ///< (N,L,C); fused: two partial sums of it, one per half of the hidden units
+  std::uint16_t* dz = nullptr;       ///< (N,L,C)
   float* linear_parts = nullptr;     ///< dW1 and dW2, part by part
   float* conv_parts = nullptr;       ///< gradients of the taps
   float4* tile_sums = nullptr;       ///< sums over dz of each tile
+  unsigned* published = nullptr;     ///< counters; zeros before the first call, and again after each; fused alone
   float4* coefficients = nullptr;    ///< of the norm's backward, per example
   std::uint16_t* scaled = nullptr;   ///< fp16 copy of the gradient (N,L,C), scaled; Tf32Class only
   SliceRange* ranges = nullptr;      ///< per slice; Tf32Class only
   std::uint16_t* hidden = nullptr;   ///< gelu(h), then dh (N,L,H); wide alone
 };
 struct BackwardScratchBytes {
-  std::size_t dz, linear_parts, conv_parts, tile_sums, coefficients, scaled, ranges, hidden;
+  std::size_t dz, linear_parts, conv_parts, tile_sums, published, coefficients, scaled, ranges, hidden;
 };
 template <class Mode>
 BackwardScratchBytes backward_scratch_bytes(int examples, int length, const Width& width, int n_slices);

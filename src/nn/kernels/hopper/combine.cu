@@ -23,6 +23,7 @@ struct CombineArguments {
   Mlp mlp;
   float4* coefficients;   ///< per example: dconv = x * dz - y * conv - z
   SliceRange* ranges;     ///< null if the gradient is not scaled
+  unsigned* published;    ///< [n_slices][Mlp::published]
   const float4* tile_sums;
   const float2* statistics;
   const float* conv_3C;
@@ -37,7 +38,7 @@ struct CombineArguments {
 };
 
 struct ExampleSums {
-  float plain, weighted, largest;   ///< sum dz, sum dz z, max |partial sum of dz| as stored
+  float plain, weighted, largest;   ///< sum dz, sum dz z, max |sum over a part of the hidden units| of dz as stored
 };
 
 /// Of all tiles of an example, in every lane of the warp.
@@ -56,7 +57,7 @@ __device__ ExampleSums example_sums(const float4* sums, int n) {
 /// Coefficients of one example, by one warp; returns a bound on |dconv|.
 ///
 /// dconv = rstd (dz - mean(dz) - z mean(dz z)) with z = rstd (conv - mean). |z| <= sqrt(L C), as the squares of z add up to
-/// no more than L C; |dz| is at most the largest of its partial sums times their number.
+/// no more than L C; |dz| is at most the largest of its parts' sums times their number.
 template <class Mlp>
 __device__ float norm_coefficients(const CombineArguments<Mlp>& p, int example, float to_true, float dz_scale) {
   const ExampleSums sums =
@@ -68,7 +69,8 @@ __device__ float norm_coefficients(const CombineArguments<Mlp>& p, int example, 
   if (threadIdx.x % 32 == 0) {
     p.coefficients[example] = make_float4(rstd * (to_true / dz_scale), of_conv, fmaf(-mean, of_conv, rstd * mean_dz), 0);
   }
-  return rstd * (Mlp::dz_parts * sums.largest * (to_true / dz_scale) + fabsf(mean_dz) + sqrtf(elements) * fabsf(mean_dz_z));
+  return rstd *
+         (Mlp::hidden_parts * sums.largest * (to_true / dz_scale) + fabsf(mean_dz) + sqrtf(elements) * fabsf(mean_dz_z));
 }
 
 /// max over c of |w0| + |w1| + |w2|, in every lane of the warp.
@@ -81,12 +83,13 @@ __device__ float largest_tap_norm(const float* conv_3C, int channels) {
   return warp_largest(largest);
 }
 
-/// One block: the coefficients of a slice's examples and the scale of the copy of their dx.
+/// One block: the coefficients of a slice's examples and the scale of the copy of their dx; counters back to zero.
 template <class Mlp>
 __device__ void combine_slice(const CombineArguments<Mlp>& p, int slice) {
   __shared__ unsigned of_warp[threads / 32];
   const int warp = threadIdx.x / 32;
   const float to_true = p.to_true(slice), dz_scale = p.ranges ? packed_dz_scale(p.norms) : 1.f;
+  if (static_cast<int>(threadIdx.x) < Mlp::published) p.published[slice * Mlp::published + threadIdx.x] = 0;
   unsigned bound_bits = 0;
   for (int i = warp; i < p.slice_size; i += threads / 32) {
     bound_bits = max(bound_bits, magnitude_bits(norm_coefficients(p, slice * p.slice_size + i, to_true, dz_scale)));
@@ -110,8 +113,9 @@ __device__ void combine_slice(const CombineArguments<Mlp>& p, int slice) {
 /// Four floats of dW1 or dW2 of a slice: element `index` of a part, added over the parts in order.
 template <class Mlp>
 __device__ void add_linear_parts(const CombineArguments<Mlp>& p, int slice, int index) {
-  const int channels = p.mlp.channels, half_hidden = p.mlp.hidden / Mlp::dz_parts, parts = p.mlp.linear_parts;
-  const int part_floats = p.mlp.part_floats(), half_floats = part_floats / Mlp::dz_parts, matrix_floats = half_floats / 2;
+  const int channels = p.mlp.channels, half_hidden = p.mlp.hidden / Mlp::hidden_parts, parts = p.mlp.linear_parts;
+  const int part_floats = p.mlp.part_floats(), half_floats = part_floats / Mlp::hidden_parts,
+            matrix_floats = half_floats / 2;
   const float* from = p.linear_parts + static_cast<std::size_t>(slice) * parts * part_floats + index;
   float4 total = make_float4(0, 0, 0, 0);
 #pragma unroll 8
@@ -178,6 +182,7 @@ void combine_backward(cudaStream_t stream, const Problem& problem, const LayerGr
     const CombineArguments<decltype(mlp)> arguments{mlp,
                                                     scratch.coefficients,
                                                     Format<Mode>::is_scaled ? scratch.ranges : nullptr,
+                                                    scratch.published,
                                                     scratch.tile_sums,
                                                     reinterpret_cast<const float2*>(statistics_N2),
                                                     conv_3C,

@@ -11,6 +11,18 @@ __device__ __forceinline__ void await_previous() {
   asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 }
 
+/// Tells other blocks that what this thread has written is there.
+__device__ __forceinline__ void publish(unsigned* flag, unsigned value) {
+  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(flag), "r"(value) : "memory");
+}
+/// Waits until another block has published so much.
+__device__ __forceinline__ void await_published(const unsigned* flag, unsigned value) {
+  unsigned published = 0;
+  do {
+    asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(published) : "l"(flag) : "memory");
+  } while (published < value);
+}
+
 __device__ __forceinline__ float warp_sum(float value) {
 #pragma unroll
   for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(~0u, value, step);

@@ -149,7 +149,8 @@ class EngineOf final : public Engine {
     const ForwardScratchBytes forward = forward_scratch_bytes(n, length, width(), training);
     const auto backward = training ? backward_scratch_bytes<Mode>(n, length, width(), n_slices) : BackwardScratchBytes{};
     m_moments = take("moments", forward.moments);
-    m_counters = take("counters", forward.finished_blocks);
+    m_counters = take("counters", forward.finished_blocks + backward.published);
+    m_backward.published = reinterpret_cast<unsigned*>(m_counters.data() + forward.finished_blocks);
     m_z = take("inference_z", forward.z);
     m_hidden = take("hidden", std::max(forward.hidden, backward.hidden));
     const std::size_t stem_parts = training ? stem_scratch_size(m_shape.n_filters, n_slices) : 0;

@@ -9,13 +9,14 @@ namespace cheri::nn::hopper {
 /// address arithmetic, and once for any other.
 struct FusedMlp {
   static constexpr int channels = hopper::channels, hidden = hopper::hidden;
-  static constexpr int dz_parts = 2;       ///< partial sums of dz; dW1 and dW2 come in as many parts of the hidden units
+  static constexpr int hidden_parts = 2;   ///< of the hidden units: of dW1 and dW2, and sums whose sum dz is
   static constexpr int linear_parts = 8;   ///< partial sums of a slice's dW1 and dW2. Part of the numerics
   static constexpr int part_floats() { return 2 * hidden * channels; }
+  static constexpr int published = 2 * linear_parts;   ///< counters of a slice, one per part and half of the channels
 };
 struct AnyMlp {
   int channels, hidden, linear_parts;
-  static constexpr int dz_parts = 1;
+  static constexpr int hidden_parts = 1, published = 0;
   [[nodiscard]] __host__ __device__ constexpr int part_floats() const { return 2 * hidden * channels; }
 };
 AnyMlp any_mlp(const Width& width);

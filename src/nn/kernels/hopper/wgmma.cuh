@@ -99,6 +99,14 @@ __device__ __forceinline__ void box_store(const CUtensorMap& map, int column, in
       "r"(column), "r"(row), "r"(example), "r"(from)
       : "memory");
 }
+/// The same, added to what is there, in the format of the map.
+__device__ __forceinline__ void box_add(const CUtensorMap& map, int column, int row, int example, unsigned from) {
+  asm volatile(
+      "cp.reduce.async.bulk.tensor.3d.global.shared::cta.add.tile.bulk_group [%0, {%1, %2, %3}], [%4];\n"
+      "cp.async.bulk.commit_group;" ::"l"(&map),
+      "r"(column), "r"(row), "r"(example), "r"(from)
+      : "memory");
+}
 /// Shared memory of all of this thread's stores has been read.
 __device__ __forceinline__ void stores_wait_read() { asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory"); }
 __device__ __forceinline__ void stores_wait() { asm volatile("cp.async.bulk.wait_group 0;" ::: "memory"); }
