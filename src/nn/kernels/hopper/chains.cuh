@@ -18,11 +18,11 @@ struct Chains {
   [[nodiscard]] constexpr int groups() const { return ceil_div(items, items_per_group); }
 };
 
-/// Segments of at most `steps` rows.
-constexpr Chains chains_of(int length, int dilation, int steps) {
+/// Segments of at most `steps` rows; a group walks `segments` of them, more where they are short.
+constexpr Chains chains_of(int length, int dilation, int steps, int segments = 1) {
   const int d = std::min(dilation, length);
   const int chain_rows = ceil_div(length, d);
-  return {d, d, d * ceil_div(chain_rows, steps), std::max(1, steps / chain_rows)};
+  return {d, d, d * ceil_div(chain_rows, steps), std::max(segments, steps / chain_rows)};
 }
 
 /// A group has one lane for so many channels: with 8 (bf16) registers spill.
