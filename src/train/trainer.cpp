@@ -448,7 +448,7 @@ void Trainer::save_checkpoint() {
   const std::string path = checkpoint_path(m_config.directory, m_state.step);
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   write_checkpoint(path, now);
-  prune_checkpoints(m_config.directory, m_config.checkpoint.keep);
+  prune_checkpoints(m_config.directory, m_config.checkpoint.keep, m_state.step);
 }
 
 /// Stays on the device: where epochs are short, hundreds of best ones come between two checkpoints.
