@@ -132,13 +132,13 @@ def command_of(arguments, ranks):
     return launch + [PROGRAM] + [str(argument) for argument in arguments]
 
 
-def start(*arguments, folder, ranks=0, threads=1):
+def start(*arguments, folder, ranks=0, threads=1, environment=None):
     """Starts cheri; with ranks under mpiexec."""
-    return Running(command_of(arguments, ranks), folder, environment_with(threads))
+    return Running(command_of(arguments, ranks), folder, {**environment_with(threads), **(environment or {})})
 
 
-def run(*arguments, folder, ranks=0, threads=1):
-    return start(*arguments, folder=folder, ranks=ranks, threads=threads).wait()
+def run(*arguments, folder, **how):
+    return start(*arguments, folder=folder, **how).wait()
 
 
 class CheriTest(unittest.TestCase):
@@ -159,15 +159,15 @@ class CheriTest(unittest.TestCase):
     def new_folder(self):
         return Path(tempfile.mkdtemp(dir=self.folder))
 
-    def cheri(self, *arguments, folder=None, ranks=0, threads=1):
+    def cheri(self, *arguments, folder=None, **how):
         """Runs cheri, which must succeed."""
-        done = run(*arguments, folder=folder or self.folder, ranks=ranks, threads=threads)
+        done = run(*arguments, folder=folder or self.folder, **how)
         self.assertEqual(done.status, 0, done)
         return done
 
-    def fails(self, *arguments, saying, folder=None, ranks=0):
+    def fails(self, *arguments, saying, folder=None, **how):
         """Runs cheri, which must end with an error that has all these parts, and by itself, not by a crash."""
-        done = run(*arguments, folder=folder or self.folder, ranks=ranks)
+        done = run(*arguments, folder=folder or self.folder, **how)
         self.assertIn(done.status, (1, 2), done)
         self.assertNotIn("terminate called", done.said)
         for part in saying:
