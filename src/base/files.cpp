@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -61,6 +62,12 @@ void PartFile::keep() {
   if (folder.get() < 0 && errno == EACCES) return;   // a folder to write to, not to read
   require_written(folder.get() >= 0, m_path);
   require_written(::fsync(folder.get()) == 0 || errno == EINVAL, m_path);   // some file systems have no such call
+}
+
+void make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw Error("cannot make the folder " + path + ": " + error.message());
 }
 
 void write_file(const std::string& path, std::span<const std::byte> bytes) {

@@ -110,7 +110,7 @@ Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfi
   require_tracks_of(checkpoint.shape, examples);
   const Device exec;
   nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity, config.precision_wanted());
-  data::Feed<Device> feed = planned_feed(communicator, config.data_mode, config.share_gpus, opened, Chunks::slots(capacity));
+  data::Feed<Device> feed = planned_feed(communicator, config.data_mode, config.share_gpus, opened, Chunks::slots(opened, capacity));
   Predictor predictor(checkpoint.shape, examples, feed, capacity);
 
   Evaluation evaluation;

@@ -26,6 +26,9 @@ class PartFile {
   bool m_kept = false;
 };
 
+/// Makes a folder, and those above it; it may be there. Throws Error naming it and the system's reason.
+void make_folder(const std::string& path);
+
 /// Write by way of a PartFile of this process. Throw Error naming the path and the system's reason.
 void write_file(const std::string& path, std::span<const std::byte> bytes);
 void write_text_file(const std::string& path, const std::string& text);
