@@ -132,9 +132,9 @@ def command_of(arguments, ranks):
     return launch + [PROGRAM] + [str(argument) for argument in arguments]
 
 
-def start(*arguments, folder, ranks=0, threads=1, environment=None):
-    """Starts cheri; with ranks under mpiexec."""
-    return Running(command_of(arguments, ranks), folder, {**environment_with(threads), **(environment or {})})
+def start(*arguments, folder, ranks=0, threads=1, environment=None, prefix=()):
+    """Starts cheri; with ranks under mpiexec; all of that as the last words of another command, if one is given."""
+    return Running([*prefix, *command_of(arguments, ranks)], folder, {**environment_with(threads), **(environment or {})})
 
 
 def run(*arguments, folder, **how):
@@ -158,6 +158,16 @@ class CheriTest(unittest.TestCase):
 
     def new_folder(self):
         return Path(tempfile.mkdtemp(dir=self.folder))
+
+    def small_disk(self):
+        """A file system of 4 MiB, for one test."""
+        disk = self.new_folder() / "disk"
+        disk.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4M", "tmpfs", disk], capture_output=True, text=True)
+        if done.returncode != 0:
+            self.skipTest(f"NOT TESTED, no small disk can be mounted here (that takes root): {done.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "--lazy", disk], check=True)
+        return disk
 
     def cheri(self, *arguments, folder=None, **how):
         """Runs cheri, which must succeed."""
