@@ -13,13 +13,7 @@ def failing(calls, path, first=1, rank=None):
 
 
 class FailingDiskTest(StoppedRunsTest):
-    STEPS = 80
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        deck = (cls.folder / "deck.toml").read_text().replace("steps = 50", "steps = 10")
-        (cls.folder / "deck.toml").write_text(deck)
+    STEPS, STEPS_OF_CHECKPOINT = 80, 10
 
     def fails_by_disk(self, *arguments, file, environment, folder=None, **how):
         """One message, which names the file and the reason; and nothing half written is left."""

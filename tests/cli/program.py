@@ -199,14 +199,14 @@ class CheriTest(unittest.TestCase):
 class StoppedRunsTest(CheriTest):
     """Tests of runs that are stopped and go on. The run that they are compared with is in the directory `whole`."""
 
-    STEPS = 400
+    STEPS, STEPS_OF_CHECKPOINT = 400, 50
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.make_data()
         deck = (cls.folder / "deck.toml").read_text().replace("max_epochs = 3", f"max_epochs = {cls.STEPS // 8}")
-        (cls.folder / "deck.toml").write_text(deck + "[checkpoint]\nsteps = 50\nkeep = 3\n")
+        (cls.folder / "deck.toml").write_text(f"{deck}[checkpoint]\nsteps = {cls.STEPS_OF_CHECKPOINT}\nkeep = 3\n")
 
     def setUp(self):
         if not (self.folder / "whole").exists():

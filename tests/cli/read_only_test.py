@@ -14,6 +14,8 @@ def ordinary_user():
 
 
 class ReadOnlyTest(StoppedRunsTest):
+    STEPS, STEPS_OF_CHECKPOINT = 160, 20
+
     def setUp(self):
         super().setUp()
         self.prefix = ordinary_user()
@@ -52,7 +54,7 @@ class ReadOnlyTest(StoppedRunsTest):
         self.assertEqual(list(directory.iterdir()), [])
 
     def test_a_run_to_go_on_with(self):
-        self.stopped("resumed", at_step=100)
+        self.stopped("resumed", at_step=40)
         directory = self.folder / "resumed"
         before = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
         self.read_only(directory)
@@ -88,7 +90,7 @@ class ReadOnlyTest(StoppedRunsTest):
 
     def test_a_file_system_that_is_read_only(self):
         disk = self.small_disk()
-        self.stopped(disk / "run", at_step=100)
+        self.stopped(disk / "run", at_step=40)
         for name in ("data.tracks.h5", "deck.toml"):
             (disk / name).write_bytes((self.folder / name).read_bytes())
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
