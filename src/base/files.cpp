@@ -46,7 +46,11 @@ void require_written(bool success, const std::string& path) {
 
 }   // namespace
 
-PartFile::PartFile(std::string path, std::string part) : m_path(std::move(path)), m_part(std::move(part)) {}
+PartFile::PartFile(std::string path, std::string part) : m_path(std::move(path)), m_part(std::move(part)) {
+  std::error_code ignored;
+  const auto there = std::filesystem::status(m_path, ignored);
+  CHERI_REQUIRE_INPUT(!std::filesystem::is_other(there), m_path << " is no file; what is written is put in its place whole");
+}
 
 PartFile::~PartFile() {
   if (!m_kept) ::unlink(m_part.c_str());

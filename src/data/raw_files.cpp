@@ -95,6 +95,7 @@ void write_bigwig(const std::string& path, const std::vector<NamedValues>& chrom
     lengths.push_back(static_cast<std::uint32_t>(chromosome.values->size()));
   }
   PartFile part(path, path + ".part");
+  write_text_file(part.part(), "");   // bwOpen crashes where it cannot create a file
   BigWigOutput file(bwOpen(part.part().c_str(), nullptr, "w"), bwClose);
   if (!file) fail_by_system("cannot write " + path);
   constexpr int zoom_levels = 10;

@@ -130,6 +130,8 @@ class ReadOnlyTest(StoppedRunsTest):
             with self.subTest(command[0]):
                 done = self.fails(*command, "--out", out, prefix=self.prefix, saying=[f"{out}", "Permission denied"])
                 self.assertNotIn("does not hold", done.err)
+        self.fails("predict", "whole", "--out", "out.h5", "--bigwig", folder / "p", prefix=self.prefix,
+                   saying=[f"cannot write {folder}/p.plus.bw", "Permission denied"])
 
 
 if __name__ == "__main__":

@@ -65,30 +65,34 @@ Function next(const char* name) {
 }   // namespace
 
 // What a call does otherwise is looked up once.
-#define FAILING(calls, descriptor, failed, name, ...)        \
+#define CHERI_FAILING(calls, descriptor, failed, name, ...)  \
   static const auto original = next<decltype(&name)>(#name); \
   if (fails(calls, descriptor)) return failed;               \
   return original(__VA_ARGS__)
 
 extern "C" {
 
-ssize_t read(int file, void* to, size_t n) { FAILING("read", file, -1, read, file, to, n); }
-ssize_t pread(int file, void* to, size_t n, off_t at) { FAILING("read", file, -1, pread, file, to, n, at); }
-ssize_t pread64(int file, void* to, size_t n, off64_t at) { FAILING("read", file, -1, pread64, file, to, n, at); }
-ssize_t readv(int file, const iovec* to, int n) { FAILING("read", file, -1, readv, file, to, n); }
-size_t fread(void* to, size_t size, size_t n, FILE* file) { FAILING("read", fileno(file), 0, fread, to, size, n, file); }
+ssize_t read(int file, void* to, size_t n) { CHERI_FAILING("read", file, -1, read, file, to, n); }
+ssize_t pread(int file, void* to, size_t n, off_t at) { CHERI_FAILING("read", file, -1, pread, file, to, n, at); }
+ssize_t pread64(int file, void* to, size_t n, off64_t at) { CHERI_FAILING("read", file, -1, pread64, file, to, n, at); }
+ssize_t readv(int file, const iovec* to, int n) { CHERI_FAILING("read", file, -1, readv, file, to, n); }
+size_t fread(void* to, size_t size, size_t n, FILE* file) {
+  CHERI_FAILING("read", fileno(file), 0, fread, to, size, n, file);
+}
 
-ssize_t write(int file, const void* from, size_t n) { FAILING("write", file, -1, write, file, from, n); }
-ssize_t pwrite(int file, const void* from, size_t n, off_t at) { FAILING("write", file, -1, pwrite, file, from, n, at); }
+ssize_t write(int file, const void* from, size_t n) { CHERI_FAILING("write", file, -1, write, file, from, n); }
+ssize_t pwrite(int file, const void* from, size_t n, off_t at) {
+  CHERI_FAILING("write", file, -1, pwrite, file, from, n, at);
+}
 ssize_t pwrite64(int file, const void* from, size_t n, off64_t at) {
-  FAILING("write", file, -1, pwrite64, file, from, n, at);
+  CHERI_FAILING("write", file, -1, pwrite64, file, from, n, at);
 }
-ssize_t writev(int file, const iovec* from, int n) { FAILING("write", file, -1, writev, file, from, n); }
+ssize_t writev(int file, const iovec* from, int n) { CHERI_FAILING("write", file, -1, writev, file, from, n); }
 size_t fwrite(const void* from, size_t size, size_t n, FILE* file) {
-  FAILING("write", fileno(file), 0, fwrite, from, size, n, file);
+  CHERI_FAILING("write", fileno(file), 0, fwrite, from, size, n, file);
 }
 
-int fsync(int file) { FAILING("sync", file, -1, fsync, file); }
-int fdatasync(int file) { FAILING("sync", file, -1, fdatasync, file); }
+int fsync(int file) { CHERI_FAILING("sync", file, -1, fsync, file); }
+int fdatasync(int file) { CHERI_FAILING("sync", file, -1, fdatasync, file); }
 
 }   // extern "C"

@@ -10,6 +10,7 @@ namespace cheri {
 /// A file in the making: it has another name in the same folder until it is whole.
 class PartFile {
  public:
+  /// Throws InputError if `path` is a device or the like, which must not be replaced.
   PartFile(std::string path, std::string part);
   ~PartFile();   ///< removes what was not kept
   PartFile(const PartFile&) = delete;

@@ -87,6 +87,13 @@ TEST_F(Files, APartThatIsNotKeptLeavesNothing) {
   EXPECT_EQ(count(), 1);
 }
 
+TEST_F(Files, ADeviceIsNotReplaced) {
+  const std::string link = m_folder.file("device");   // a rename would replace the link, and of /dev/null itself the device
+  std::filesystem::create_symlink("/dev/null", link);
+  EXPECT_TRUE(says(message_of<InputError>([&] { write_text_file(link, "x"); }), {link, "is no file"}));
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+}
+
 TEST_F(Files, WhatCannotBeReadIsNamed) {
   EXPECT_TRUE(says(message_of<InputError>([&] { static_cast<void>(read_text_file(m_path)); }),
                    {"cannot read " + m_path, "No such file or directory"}));
