@@ -159,7 +159,7 @@ int run_train(const parallel::Communicator& world, const TrainOptions& options) 
   import_if_missing(communicator, config);
   const train::Found from = find_checkpoint(options, config);
   if (communicator.root()) {
-    fs::create_directories(config.directory);
+    make_folder(config.directory);
     if (from.checkpoint) take_best_along(*from.checkpoint, from.path, config);
     write_text_file((fs::path(config.directory) / "deck.toml").string(), train::to_toml(config));
   }

@@ -2,37 +2,98 @@
 
 #include "cheri/base/check.hpp"
 
+#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <system_error>
+#include <utility>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace cheri {
 
-void write_text_file(const std::string& path, const std::string& text) {
-  const std::string part = path + ".part-" + std::to_string(getpid());
-  std::FILE* const file = std::fopen(part.c_str(), "wb");
-  CHERI_REQUIRE(file != nullptr, "cannot write " << part << ": " << std::strerror(errno));
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  const int write_error = errno;
-  const bool closed = std::fclose(file) == 0;
-  if (written && closed && std::rename(part.c_str(), path.c_str()) == 0) return;
-  const int error = written ? errno : write_error;
-  std::remove(part.c_str());
-  throw Error("cannot write " + path + ": " + std::strerror(error));
+namespace {
+
+/// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags) : m_descriptor(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
+  ~Descriptor() { close(); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  [[nodiscard]] int get() const { return m_descriptor; }
+  bool close() { return m_descriptor < 0 || ::close(std::exchange(m_descriptor, -1)) == 0; }
+
+ private:
+  int m_descriptor;
+};
+
+bool write_all(int descriptor, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno != EINTR) return false;
+    if (written > 0) bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return true;
 }
+
+void require_written(bool success, const std::string& path) {
+  if (!success) fail_by_system("cannot write " + path);
+}
+
+}   // namespace
+
+PartFile::PartFile(std::string path, std::string part) : m_path(std::move(path)), m_part(std::move(part)) {
+  std::error_code ignored;
+  const auto there = std::filesystem::status(m_path, ignored);
+  CHERI_REQUIRE_INPUT(!std::filesystem::is_other(there), m_path << " is no file; what is written is put in its place whole");
+}
+
+PartFile::~PartFile() {
+  if (!m_kept) ::unlink(m_part.c_str());
+}
+
+void PartFile::keep() {
+  const Descriptor file(m_part, O_RDONLY);
+  require_written(file.get() >= 0 && ::fsync(file.get()) == 0, m_path);
+  require_written(::rename(m_part.c_str(), m_path.c_str()) == 0, m_path);
+  m_kept = true;
+  const std::string parent = std::filesystem::path(m_path).parent_path().string();
+  const Descriptor folder(parent.empty() ? "." : parent, O_RDONLY | O_DIRECTORY);
+  if (folder.get() < 0 && errno == EACCES) return;   // a folder to write to, not to read
+  require_written(folder.get() >= 0, m_path);
+  require_written(::fsync(folder.get()) == 0 || errno == EINVAL, m_path);   // some file systems have no such call
+}
+
+void make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw Error("cannot make the folder " + path + ": " + error.message());
+}
+
+void write_file(const std::string& path, std::span<const std::byte> bytes) {
+  PartFile part(path, path + ".part-" + std::to_string(::getpid()));
+  Descriptor file(part.part(), O_WRONLY | O_CREAT | O_TRUNC);
+  require_written(file.get() >= 0 && write_all(file.get(), bytes) && file.close(), path);
+  part.keep();
+}
+
+void write_text_file(const std::string& path, const std::string& text) { write_file(path, std::as_bytes(std::span(text))); }
 
 std::string read_text_file(const std::string& path) {
   CHERI_REQUIRE_INPUT(!std::filesystem::is_directory(path), path << " is a folder, not a file");
-  std::ifstream file(path, std::ios::binary);
-  CHERI_REQUIRE_INPUT(file.good(), "cannot read " << path << ": " << std::strerror(errno));
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  const Descriptor file(path, O_RDONLY);
+  CHERI_REQUIRE_INPUT(file.get() >= 0, "cannot read " << path << ": " << std::strerror(errno));
+  std::string text;
+  std::array<char, 65536> buffer;
+  while (const ssize_t n = ::read(file.get(), buffer.data(), buffer.size())) {
+    if (n > 0) text.append(buffer.data(), static_cast<std::size_t>(n));
+    else if (errno != EINTR) fail_by_system("cannot read " + path);
+  }
+  return text;
 }
 
 }   // namespace cheri

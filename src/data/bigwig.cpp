@@ -101,9 +101,16 @@ void BigWigFile::read(std::uint64_t offset, std::uint64_t bytes, const char* wha
   for (std::uint64_t done = 0; done < bytes;) {
     const ssize_t n = pread(fileno(m_file.get()), out.data() + done, bytes - done, static_cast<off_t>(offset + done));
     if (n < 0 && errno == EINTR) continue;
-    CHERI_REQUIRE_INPUT(n > 0, "cannot read " << m_path << ": " << (n < 0 ? std::strerror(errno) : "it became shorter"));
+    if (n < 0) fail_by_system("cannot read " + m_path);
+    CHERI_REQUIRE_INPUT(n > 0, m_path << " became shorter while it was read");
     done += static_cast<std::uint64_t>(n);
   }
+}
+
+bool BigWigFile::has_end() const {
+  std::vector<std::byte> last;
+  read(m_bytes - sizeof bigwig_magic, sizeof bigwig_magic, "end", last);
+  return Cursor(last).take<std::uint32_t>() == bigwig_magic;
 }
 
 /// Calls take_item(cursor) for each item of each leaf. Both trees of the format are alike: a node has a leaf flag, a count

@@ -26,6 +26,9 @@ class BigWigFile {
   [[nodiscard]] const std::string& path() const { return m_path; }
   [[nodiscard]] const std::vector<Chromosome>& chromosomes() const { return m_chromosomes; }
 
+  /// Whether it ends with the format's number, which writers put there last.
+  [[nodiscard]] bool has_end() const;
+
   /// Whether any position of a chromosome has a value.
   [[nodiscard]] bool has_values(int chromosome) const { return !m_blocks.at(static_cast<std::size_t>(chromosome)).empty(); }
 

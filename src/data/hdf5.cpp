@@ -43,8 +43,15 @@ hid_t open_to_read(const std::string& path) {
   CHERI_REQUIRE_INPUT(!std::filesystem::is_directory(path), path << " is a folder, not a file");
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   CHERI_REQUIRE_INPUT(descriptor >= 0, "cannot read " << path << ": " << std::strerror(errno));
+  char first = 0;
+  const bool answers = ::pread(descriptor, &first, 1, 0) >= 0;
+  const int error = errno;
   ::close(descriptor);
-  CHERI_REQUIRE_INPUT(H5Fis_hdf5(path.c_str()) > 0, path << " is not an HDF5 file");
+  errno = error;
+  if (!answers) fail_by_system("cannot read " + path);
+  const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
+  if (is_hdf5 < 0 && system_failed()) require_read(path, is_hdf5, "open the file");
+  CHERI_REQUIRE_INPUT(is_hdf5 > 0, path << " is not an HDF5 file");
   const Handle access = access_properties();
   take_no_lock(access);
   return require_read(path, H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), "open the file");
@@ -54,15 +61,6 @@ hid_t create(const std::string& path, hid_t access, std::size_t user_block) {
   const Handle creation = object_properties(H5P_FILE_CREATE);
   require_write(path, H5Pset_userblock(creation, user_block), "leave a block of " + std::to_string(user_block) + " bytes");
   return require_write(path, H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access), "create the file");
-}
-
-void sync(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  CHERI_REQUIRE(descriptor >= 0, "cannot sync " << path << ": " << std::strerror(errno));
-  const bool synced = ::fsync(descriptor) == 0;
-  const int error = errno;
-  ::close(descriptor);
-  CHERI_REQUIRE(synced, "cannot sync " << path << ": " << std::strerror(error));
 }
 
 std::optional<std::uint64_t> offset_of(const std::string& path, const std::string& name, hid_t dataset) {
@@ -79,8 +77,9 @@ Hdf5File::Hdf5File(const std::string& path, Access access) : m_path(path) {
   if (access == Access::read) {
     m_id = open_to_read(path);
   } else {
-    m_id = data::create(path + ".part", access_properties(), 0);
-    m_part = path + ".part";
+    m_part =
+        std::make_unique<PartFile>(path, path + ".part");   // one name: the next attempt replaces what a killed one left
+    m_id = data::create(m_part->part(), access_properties(), 0);
   }
 }
 
@@ -100,32 +99,28 @@ Hdf5File Hdf5File::in_memory(const std::string& path, std::size_t user_block) {
 Hdf5File::~Hdf5File() { discard(); }
 
 Hdf5File::Hdf5File(Hdf5File&& other) noexcept
-    : m_path(std::move(other.m_path)), m_part(std::exchange(other.m_part, {})), m_id(std::exchange(other.m_id, -1)) {}
+    : m_path(std::move(other.m_path)), m_part(std::move(other.m_part)), m_id(std::exchange(other.m_id, -1)) {}
 
 Hdf5File& Hdf5File::operator=(Hdf5File&& other) noexcept {
   if (this == &other) return *this;
   discard();
   m_path = std::move(other.m_path);
-  m_part = std::exchange(other.m_part, {});
+  m_part = std::move(other.m_part);
   m_id = std::exchange(other.m_id, -1);
   return *this;
 }
 
 void Hdf5File::discard() noexcept {
   if (m_id >= 0) H5Fclose(std::exchange(m_id, -1));
-  if (!m_part.empty()) std::remove(m_part.c_str());
-  m_part.clear();
+  m_part.reset();
 }
 
 void Hdf5File::close() {
   CHERI_REQUIRE(m_id >= 0, m_path << " is closed already");
-  if (!m_part.empty()) require_write(m_path, H5Fflush(m_id, H5F_SCOPE_GLOBAL), "write to the end");
+  if (m_part) require_write(m_path, H5Fflush(m_id, H5F_SCOPE_GLOBAL), "write to the end");
   require_write(m_path, H5Fclose(std::exchange(m_id, -1)), "close the file");
-  if (m_part.empty()) return;
-  sync(m_part);
-  CHERI_REQUIRE(std::rename(m_part.c_str(), m_path.c_str()) == 0,
-                "cannot rename " << m_part << " to " << m_path << ": " << std::strerror(errno));
-  m_part.clear();
+  if (m_part) m_part->keep();
+  m_part.reset();
 }
 
 std::vector<std::byte> Hdf5File::image() const {

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <limits>
+#include <optional>
+#include <string_view>
 
 namespace cheri::data {
 
@@ -25,6 +27,15 @@ const TypeRow& row_of(ElementType type) { return types.at(static_cast<std::size_
 herr_t keep_first(unsigned n, const H5E_error2_t* error, void* out) {
   if (n == 0 && error->desc != nullptr) *static_cast<std::string*>(out) = error->desc;
   return 0;
+}
+
+/// What the system said, in the entry of a call of it that failed: "... errno = 5, error message = 'Input/output error',
+/// ...".
+std::optional<std::string> system_reason(const std::string& entry) {
+  static constexpr std::string_view mark = "error message = '";
+  const std::size_t at = entry.find(mark);
+  if (at == std::string::npos) return {};
+  return entry.substr(at + mark.size(), entry.find('\'', at + mark.size()) - at - mark.size());
 }
 
 std::vector<std::string> read_variable(const std::string& path, const std::string& action, hid_t memory_type, hid_t space,
@@ -65,7 +76,13 @@ void silence() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 std::string innermost_reason() {
   std::string reason = "HDF5 gives no reason";
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &reason);
-  return reason;
+  return system_reason(reason).value_or(reason);
+}
+
+bool system_failed() {
+  std::string reason;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &reason);
+  return system_reason(reason).has_value();
 }
 
 bool filter_failed() {

@@ -34,24 +34,26 @@ class Handle {
 /// Our messages carry HDF5's reason; its own printing, of this thread, is switched off.
 void silence();
 
-/// The first entry of HDF5's error stack, where the trouble began.
+/// The first entry of HDF5's error stack, where the trouble began; the system's reason alone if that was in a call of it.
 std::string innermost_reason();
+/// Whether it was: the disk is at fault, and not what is in the file.
+bool system_failed();
 
 /// Whether HDF5's error stack tells of a filter, such as one that inflates: stored bytes are not what was stored.
 bool filter_failed();
 
-/// Throws InputError("<path>: cannot <action>: <HDF5's reason>") if result is negative; otherwise returns it.
+/// For what writes: throws Error("<path>: cannot <action>: <HDF5's reason>") if result is negative; otherwise returns it.
 template <class Result>
-Result require_read(const std::string& path, Result result, const std::string& action) {
-  CHERI_REQUIRE_INPUT(result >= 0, path << ": cannot " << action << ": " << innermost_reason());
+Result require_write(const std::string& path, Result result, const std::string& action) {
+  if (result < 0) throw Error(path + ": cannot " + action + ": " + innermost_reason());
   return result;
 }
 
-/// The same for what writes, which throws Error: the file is ours, and not the user's.
+/// The same for what reads, which throws InputError where the file is at fault, and not the disk.
 template <class Result>
-Result require_write(const std::string& path, Result result, const std::string& action) {
-  CHERI_REQUIRE(result >= 0, path << ": cannot " << action << ": " << innermost_reason());
-  return result;
+Result require_read(const std::string& path, Result result, const std::string& action) {
+  if (result < 0 && !system_failed()) throw InputError(path + ": cannot " + action + ": " + innermost_reason());
+  return require_write(path, result, action);
 }
 
 /// A property list of a class; creation lists for objects without times.

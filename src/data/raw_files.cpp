@@ -6,9 +6,9 @@
 #include "data/libbigwig.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <sstream>
+#include <utility>
 
 #include <zlib.h>
 
@@ -16,8 +16,9 @@ namespace cheri::data {
 
 void write_fasta(const std::string& path, const std::vector<NamedSequence>& sequences) {
   constexpr std::size_t line_length = 60;
-  const gzFile file = gzopen(path.c_str(), "wb");
-  CHERI_REQUIRE(file != nullptr, "cannot write " << path << ": " << std::strerror(errno));
+  PartFile part(path, path + ".part");
+  const gzFile file = gzopen(part.part().c_str(), "wb");
+  if (file == nullptr) fail_by_system("cannot write " + path);
   bool written = true;
   std::string line;
   const auto write_line = [&] {
@@ -35,7 +36,8 @@ void write_fasta(const std::string& path, const std::vector<NamedSequence>& sequ
     if (!line.empty()) write_line();
   }
   const bool closed = gzclose_w(file) == Z_OK;
-  CHERI_REQUIRE(written && closed, "cannot write " << path << " whole");
+  if (!written || !closed) fail_by_system("cannot write " + path);
+  part.keep();
 }
 
 namespace {
@@ -58,6 +60,31 @@ Runs runs_of(const std::vector<float>& values) {
   return runs;
 }
 
+using BigWigOutput = std::unique_ptr<bigWigFile_t, void (*)(bigWigFile_t*)>;
+
+void add_values(bigWigFile_t* file, const NamedValues& chromosome, const std::string& path) {
+  const Runs runs = runs_of(*chromosome.values);
+  if (runs.starts.empty()) return;
+  const std::vector<const char*> repeated(runs.starts.size(), chromosome.name.c_str());
+  const int status = bwAddIntervals(file, repeated.data(), runs.starts.data(), runs.ends.data(), runs.values.data(),
+                                    static_cast<std::uint32_t>(runs.starts.size()));
+  if (status != 0) fail_by_system("cannot write " + path);
+}
+
+/// bwClose reports no error: a file that is not whole has no index, or lacks the number that it ends with.
+void close_whole(BigWigOutput file, const std::string& part, const std::string& path) {
+  errno = 0;
+  file.reset();
+  const int error = errno;
+  try {
+    const BigWigFile read_back(part);
+    CHERI_REQUIRE_INPUT(read_back.has_end(), part << " has no end");
+  } catch (const InputError&) {
+    errno = error != 0 ? error : EIO;
+    fail_by_system("cannot write " + path);
+  }
+}
+
 }   // namespace
 
 void write_bigwig(const std::string& path, const std::vector<NamedValues>& chromosomes) {
@@ -67,22 +94,18 @@ void write_bigwig(const std::string& path, const std::vector<NamedValues>& chrom
     names.push_back(chromosome.name.c_str());
     lengths.push_back(static_cast<std::uint32_t>(chromosome.values->size()));
   }
-  std::unique_ptr<bigWigFile_t, void (*)(bigWigFile_t*)> file(bwOpen(path.c_str(), nullptr, "w"), bwClose);
-  CHERI_REQUIRE(file, "cannot write " << path << ": " << std::strerror(errno));
+  PartFile part(path, path + ".part");
+  write_text_file(part.part(), "");   // bwOpen crashes where it cannot create a file
+  BigWigOutput file(bwOpen(part.part().c_str(), nullptr, "w"), bwClose);
+  if (!file) fail_by_system("cannot write " + path);
   constexpr int zoom_levels = 10;
   CHERI_REQUIRE(bwCreateHdr(file.get(), zoom_levels) == 0, "cannot make the header of " << path);
   file->cl = bwCreateChromList(names.data(), lengths.data(), static_cast<std::int64_t>(names.size()));
-  CHERI_REQUIRE(file->cl != nullptr && bwWriteHdr(file.get()) == 0, "cannot write the header of " << path);
-  for (const NamedValues& chromosome : chromosomes) {
-    const Runs runs = runs_of(*chromosome.values);
-    if (runs.starts.empty()) continue;
-    const std::vector<const char*> repeated(runs.starts.size(), chromosome.name.c_str());
-    const int status = bwAddIntervals(file.get(), repeated.data(), runs.starts.data(), runs.ends.data(), runs.values.data(),
-                                      static_cast<std::uint32_t>(runs.starts.size()));
-    CHERI_REQUIRE(status == 0, "cannot write " << chromosome.name << " to " << path);
-  }
-  file.reset();
-  const BigWigFile read_back(path);   // bwClose reports no error; a file that is not whole has no index
+  CHERI_REQUIRE(file->cl != nullptr, "cannot make the table of chromosomes of " << path);
+  if (bwWriteHdr(file.get()) != 0) fail_by_system("cannot write " + path);
+  for (const NamedValues& chromosome : chromosomes) add_values(file.get(), chromosome, path);
+  close_whole(std::move(file), part.part(), path);
+  part.keep();
 }
 
 void write_bed(const std::string& path, const std::vector<std::string>& chromosomes, const std::vector<Locus>& loci) {

@@ -66,7 +66,7 @@ void PositionedFile::read(std::uint64_t offset, std::span<std::byte> to, const s
   while (done < to.size()) {
     const ssize_t n = ::pread(m_descriptor, to.data() + done, to.size() - done, static_cast<off_t>(offset + done));
     if (n < 0 && errno == EINTR) continue;
-    CHERI_REQUIRE_INPUT(n >= 0, m_path << ": cannot read " << what << ": " << std::strerror(errno));
+    if (n < 0) fail_by_system(m_path + ": cannot read " + what);
     CHERI_REQUIRE_INPUT(n > 0, m_path << ": " << what << " is cut off: it reaches to byte " << offset + to.size()
                                       << ", and the file has " << size());
     done += static_cast<std::size_t>(n);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -119,6 +120,21 @@ std::vector<std::int64_t> numbers_below(std::int64_t n) {
 
 float SignalBlock::at(std::size_t i) const { return to_floats(type, bytes.data() + i * size_of(type), 1).front(); }
 
+/// Where the examples [begin, end) of each chromosome end, if those of each stand together; otherwise all are one piece, so
+/// that a source reads no chromosome twice.
+std::vector<std::int64_t> ends_of_chromosomes(const ExampleIndex& index, std::int64_t begin, std::int64_t end) {
+  const auto chromosome = [&](std::int64_t i) { return index.loci[static_cast<std::size_t>(i)].chromosome; };
+  std::set<int> seen;
+  std::vector<std::int64_t> ends;
+  for (std::int64_t i = begin; i < end; ++i) {
+    if (i > begin && chromosome(i) == chromosome(i - 1)) continue;
+    if (!seen.insert(chromosome(i)).second) return {end};
+    if (i > begin) ends.push_back(i);
+  }
+  ends.push_back(end);
+  return ends;
+}
+
 // ---- examples ----------------------------------------------------------------------------------------------------------
 
 void Examples::read(std::int64_t begin, std::int64_t end, const RecordMemory& to) const {
@@ -135,10 +151,13 @@ void Examples::visit_signals(std::int64_t begin, std::int64_t end,
                              const std::function<void(std::int64_t, const std::byte*)>& visit) const {
   constexpr std::size_t bounded_bytes = std::size_t{1} << 24;
   const auto bounded = static_cast<std::int64_t>(bounded_bytes / layout.signal_bytes() + 1);
-  const std::int64_t at_once = source->why_not_streamed().empty() ? std::min(bounded, end - begin) : end - begin;
-  std::vector<std::byte> signals(static_cast<std::size_t>(at_once) * layout.signal_bytes());
-  for (std::int64_t first = begin; first < end; first += at_once) {
-    const std::int64_t last = std::min(first + at_once, end);
+  const bool in_pieces = source->why_not_streamed().empty();
+  const std::vector<std::int64_t> ends = in_pieces ? std::vector{end} : ends_of_chromosomes(index, begin, end);
+  std::vector<std::byte> signals;
+  auto next = ends.begin();
+  for (std::int64_t first = begin, last = begin; first < end; first = last) {
+    last = in_pieces ? std::min(first + bounded, end) : *next++;
+    signals.resize(static_cast<std::size_t>(last - first) * layout.signal_bytes());
     read(first, last, {nullptr, signals.data(), nullptr});
     for (std::int64_t i = first; i < last; ++i)
       visit(i, signals.data() + static_cast<std::size_t>(i - first) * layout.signal_bytes());

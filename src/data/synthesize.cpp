@@ -50,7 +50,7 @@ void write_tracks(const std::string& path, const World& world, const WorldLoci& 
 }
 
 void write_raw(const std::string& folder, const World& world, const WorldLoci& loci) {
-  std::filesystem::create_directories(folder);
+  make_folder(folder);
   std::vector<std::string> names;
   std::vector<NamedSequence> sequences;
   std::vector<NamedValues> plus, minus;

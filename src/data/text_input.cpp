@@ -34,8 +34,8 @@ void TextInput::refill() {
   const char* reason = gzerror(m_file, &status);
   // A file that ends inside a gzip member gives what could be read, and Z_BUF_ERROR.
   CHERI_REQUIRE_INPUT(status != Z_BUF_ERROR, m_path << " is truncated: its gzip data end too early");
-  CHERI_REQUIRE_INPUT(n >= 0 && (status == Z_OK || status == Z_STREAM_END),
-                      m_path << " cannot be read: " << (status == Z_ERRNO ? std::strerror(errno) : reason));
+  if (status == Z_ERRNO) fail_by_system("cannot read " + m_path);
+  CHERI_REQUIRE_INPUT(n >= 0 && (status == Z_OK || status == Z_STREAM_END), m_path << " cannot be read: " << reason);
   m_begin = 0;
   m_end = static_cast<std::size_t>(n);
 }

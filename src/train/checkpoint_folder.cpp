@@ -40,8 +40,8 @@ bool is_stale_part(const std::string& name) {
   return process > 0 && ::kill(process, 0) != 0 && errno == ESRCH;
 }
 
-std::vector<fs::path> files_in(const fs::path& folder) {
-  std::error_code error;
+/// As far as the folder can be listed.
+std::vector<fs::path> files_in(const fs::path& folder, std::error_code& error) {
   std::vector<fs::path> paths;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) paths.push_back(it->path());
   return paths;
@@ -52,7 +52,7 @@ fs::path checkpoint_folder(const std::string& directory) { return fs::path(direc
 /// Leaves what cannot be removed: it costs space, not the run.
 void remove_stale_parts(const fs::path& folder) {
   std::error_code ignored;
-  for (const fs::path& path : files_in(folder)) {
+  for (const fs::path& path : files_in(folder, ignored)) {
     if (is_stale_part(path.filename().string())) fs::remove(path, ignored);
   }
 }
@@ -68,31 +68,41 @@ std::string checkpoint_path(const std::string& directory, std::int64_t step) {
 
 std::vector<std::string> list_checkpoints(const std::string& directory) {
   std::vector<std::string> paths;
-  for (const fs::path& path : files_in(checkpoint_folder(directory))) {
+  std::error_code error;
+  const fs::path folder = checkpoint_folder(directory);
+  for (const fs::path& path : files_in(folder, error)) {
     if (is_checkpoint_name(path.filename().string())) paths.push_back(path.string());
   }
+  const bool absent = error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory;
+  if (error && !absent) throw Error("cannot list " + folder.string() + ": " + error.message());
   std::sort(paths.begin(), paths.end());
   return paths;
 }
 
 Found newest_checkpoint(const std::string& directory) {
   Found found;
+  std::string out_of_reach;
   const std::vector<std::string> paths = list_checkpoints(directory);
   for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
     try {
       found.checkpoint = read_checkpoint(*path);
       found.path = *path;
       break;
+    } catch (const InputError& error) {
+      found.skipped.emplace_back(error.what());
     } catch (const Error& error) {
       found.skipped.emplace_back(error.what());
+      if (out_of_reach.empty()) out_of_reach = error.what();
     }
   }
+  if (!found.checkpoint && !out_of_reach.empty()) throw Error(out_of_reach);
   return found;
 }
 
-void prune_checkpoints(const std::string& directory, int keep) {
+void prune_checkpoints(const std::string& directory, int keep, std::int64_t step) {
   CHERI_REQUIRE(keep >= 1, "at least one checkpoint must be kept, not " << keep);
-  const std::vector<std::string> paths = list_checkpoints(directory);
+  std::vector<std::string> paths = list_checkpoints(directory);
+  paths.erase(std::upper_bound(paths.begin(), paths.end(), checkpoint_path(directory, step)), paths.end());
   std::error_code ignored;
   for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < paths.size(); ++i) fs::remove(paths[i], ignored);
   remove_stale_parts(directory);

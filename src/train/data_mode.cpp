@@ -44,36 +44,57 @@ std::optional<MemoryRoom> gpu_room(int ranks_of_gpu) {
 #endif
 }
 
-/// The room that is too small for `bytes` on every one of `copies` ranks of a node; none: they fit.
-std::optional<MemoryRoom> too_small(const DataFacts& facts, int copies, bool in_window) {
-  const double bytes = static_cast<double>(facts.bytes);
-  if (bytes * copies > share_of_host * as_double(facts.node)) return facts.node;
-  if (bytes > share_of_host * as_double(facts.process)) return facts.process;
-  if (in_window && bytes > share_of_host * as_double(facts.window)) return facts.window;
+/// Bytes that a mode takes: of a node, of each process, of a window that the ranks of a node share.
+struct Demand {
+  double node = 0, process = 0, window = 0;
+};
+
+/// The room that is too small for them; none: they fit.
+std::optional<MemoryRoom> too_small(const DataFacts& facts, const Demand& demand) {
+  if (demand.node > share_of_host * as_double(facts.node)) return facts.node;
+  if (demand.process > share_of_host * as_double(facts.process)) return facts.process;
+  if (demand.window > share_of_host * as_double(facts.window)) return facts.window;
   return {};
 }
 
 std::string of_room(const MemoryRoom& room) { return "of " + megabytes(as_double(room)) + ", " + room.limit; }
 
-/// On a GPU `device` takes the host's memory as well, for every rank, where a source is not read in pieces.
+/// For records that have no room; `why` says so.
+DataPlan choose_stream(const DataFacts& facts, const std::string& why) {
+  CHERI_REQUIRE_INPUT(facts.why_not_streamed.empty(),
+                      why << ", and cannot be streamed: " << facts.why_not_streamed
+                          << ". Or say data.mode = \"device\" or \"node\" if you know that there is room");
+  const double rings = static_cast<double>(facts.ring_bytes);
+  const std::string next = megabytes(rings) + " of the next steps' records";
+  const std::string help = ": a smaller training.batch_size, fewer ranks a node or more memory would help";
+  const auto small = too_small(facts, {rings * facts.ranks_of_node, rings, 0});
+  CHERI_REQUIRE_INPUT(!small, why << "; nor do " << next << " for each of " << facts.ranks_of_node
+                                  << " ranks of a node, which streaming holds, into 80 % " << of_room(*small) << help);
+  CHERI_REQUIRE_INPUT(!facts.gpu || rings <= share_of_gpu * as_double(*facts.gpu),
+                      why << "; nor do " << next << ", which streaming holds, into half " << of_room(*facts.gpu) << help);
+  return {DataMode::stream, why + "; a rank holds " + next};
+}
+
+/// On a GPU `device` takes the host's memory as well, for every rank, where a source is not read in pieces; and `node` a
+/// ring in pinned memory, which the GPU's is copied from.
 DataPlan choose(const DataFacts& facts) {
   const std::string records = megabytes(static_cast<double>(facts.bytes)) + " of records";
   const std::string once = records + " are there once for " + std::to_string(facts.ranks_of_node) + " ranks of a node";
-  const bool many = facts.ranks_of_node > 1, in_pieces = facts.why_not_streamed.empty();
-  const auto small_for_each = too_small(facts, facts.ranks_of_node, false);
-  const auto small_for_node = too_small(facts, 1, facts.gpu.has_value() || many);
+  const bool many = facts.ranks_of_node > 1, in_window = many || facts.gpu;
+  const double bytes = static_cast<double>(facts.bytes), staged = facts.gpu ? static_cast<double>(facts.ring_bytes) : 0;
+  const auto small_for_each = too_small(facts, {bytes * facts.ranks_of_node, bytes, 0});
+  const auto small_for_node =
+      too_small(facts, {bytes + staged * facts.ranks_of_node, bytes + staged, in_window ? bytes : 0});
   if (facts.gpu) {
-    const bool fits = static_cast<double>(facts.bytes) <= share_of_gpu * as_double(*facts.gpu);
-    if (fits && (in_pieces || !small_for_each)) return {DataMode::device, records + " fit into half " + of_room(*facts.gpu)};
+    const bool fits = bytes <= share_of_gpu * as_double(*facts.gpu);
+    if (fits && (facts.why_not_streamed.empty() || !small_for_each))
+      return {DataMode::device, records + " fit into half " + of_room(*facts.gpu)};
     if (!small_for_node) return {DataMode::node, fits ? once : records + " do not fit into half " + of_room(*facts.gpu)};
   } else {
     if (many && !small_for_node) return {DataMode::node, once};
     if (!small_for_each) return {DataMode::device, records + " fit into the memory" + (many ? " for each rank" : "")};
   }
-  const std::string too_many = records + " do not fit into 80 % " + of_room(*small_for_node);
-  CHERI_REQUIRE_INPUT(in_pieces, too_many << ", and cannot be streamed: " << facts.why_not_streamed
-                                          << ". Or say data.mode = \"device\" or \"node\" if you know that there is room");
-  return {DataMode::stream, too_many};
+  return choose_stream(facts, records + " do not fit into 80 % " + of_room(*small_for_node));
 }
 
 /// The three parts of n records in one block, each on a cache line of its own.
@@ -131,12 +152,12 @@ std::string name_of(DataMode mode) {
   return mode == DataMode::device ? "device" : mode == DataMode::node ? "node" : "stream";
 }
 
-DataFacts data_facts(const parallel::Communicator& communicator, const std::vector<const data::Examples*>& splits,
-                     bool share_gpus) {
+DataFacts data_facts(const parallel::Communicator& communicator, const std::vector<RingedSplit>& splits, bool share_gpus) {
   DataFacts facts;
-  for (const data::Examples* split : splits) {
-    facts.bytes += split->bytes();
-    if (facts.why_not_streamed.empty()) facts.why_not_streamed = split->source->why_not_streamed();
+  for (const auto& [examples, slots] : splits) {
+    facts.bytes += examples->bytes();
+    facts.ring_bytes += static_cast<std::uint64_t>(slots) * examples->layout.bytes();
+    if (facts.why_not_streamed.empty()) facts.why_not_streamed = examples->source->why_not_streamed();
   }
   facts.ranks_of_node = static_cast<int>(communicator.max(parallel::ranks_of_node(communicator)));
   const HostMemory host = host_memory();
@@ -176,7 +197,7 @@ data::Feed<Device> feed_of(const parallel::Communicator& communicator, DataMode 
 
 data::Feed<Device> planned_feed(const parallel::Communicator& communicator, const std::string& wanted, bool share_gpus,
                                 const data::Examples& examples, std::int64_t slots) {
-  const DataPlan plan = choose_mode(wanted, data_facts(communicator, {&examples}, share_gpus));
+  const DataPlan plan = choose_mode(wanted, data_facts(communicator, {{&examples, slots}}, share_gpus));
   verify(communicator, plan, examples);
   return feed_of(communicator, plan.mode, examples, slots);
 }

@@ -2,13 +2,13 @@
 #include "cheri/train/deck.hpp"
 
 #include "cheri/base/check.hpp"
+#include "cheri/base/files.hpp"
 
 #include "deck_keys.hpp"
 #include "deck_languages.hpp"
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 namespace cheri::train {
@@ -19,11 +19,9 @@ std::string read_text(const std::string& path) {
   std::error_code ignored;
   CHERI_REQUIRE_INPUT(!std::filesystem::is_directory(path, ignored),
                       path << " is a folder, and must be a deck (TOML or JSON)");
-  std::ifstream file(path, std::ios::binary);
-  CHERI_REQUIRE_INPUT(file.good(), path << ": cannot be opened; a deck (TOML or JSON) must stand there");
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  CHERI_REQUIRE_INPUT(std::filesystem::exists(path, ignored),
+                      path << " is not there; a deck (TOML or JSON) must stand there");
+  return read_text_file(path);
 }
 
 void apply(TrainConfig& config, const std::vector<deck::Entry>& entries, const std::string& folder) {

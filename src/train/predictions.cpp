@@ -44,7 +44,7 @@ Predictions predict(const parallel::Communicator& communicator, const Checkpoint
   require_tracks_of(shape, examples.index);
   const Device exec;
   nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity, precision);
-  data::Feed<Device> feed = planned_feed(communicator, data_mode, share_gpus, examples, Chunks::slots(capacity));
+  data::Feed<Device> feed = planned_feed(communicator, data_mode, share_gpus, examples, Chunks::slots(examples, capacity));
   Predictor predictor(shape, examples.index, feed, capacity);
   Predictions predictions{shape.signal_groups, shape.out_window, {}, {}};
   const auto append = [](std::vector<float>& values, const auto& view) {

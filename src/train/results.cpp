@@ -44,8 +44,17 @@ nlohmann::json as_json(const Metrics& metrics) { return nlohmann::json::parse(to
 }   // namespace
 
 std::string model_path(const std::string& file_or_directory) {
-  const std::filesystem::path path(file_or_directory);
-  return std::filesystem::is_directory(path) ? (path / "best.h5").string() : file_or_directory;
+  const std::filesystem::path path(file_or_directory), best = path / "best.h5";
+  if (!std::filesystem::is_directory(path)) return file_or_directory;
+  if (std::filesystem::exists(best)) return best.string();
+  const std::vector<std::string> checkpoints = list_checkpoints(file_or_directory);
+  const bool is_run = !checkpoints.empty() || std::filesystem::exists(path / "deck.toml");
+  CHERI_REQUIRE_INPUT(is_run, file_or_directory << " is no directory of a run: it has no best.h5, checkpoints or deck.toml");
+  const std::string other = checkpoints.empty() ? "" : ". Or name its newest checkpoint instead, " + checkpoints.back();
+  throw InputError(file_or_directory +
+                   " has no best.h5 yet: a run writes it with the first checkpoint after an epoch. If it is training, wait "
+                   "(checkpoint.seconds of its deck says how long); if it was stopped, go on with it by `cheri train`" +
+                   other);
 }
 
 std::vector<std::string> locus_names(const data::ExampleIndex& examples) {
@@ -110,7 +119,8 @@ Evaluation evaluate(const parallel::Communicator& communicator, const TrainConfi
   require_tracks_of(checkpoint.shape, examples);
   const Device exec;
   nn::Model<float, Device> model = inference_model(exec, checkpoint, capacity, config.precision_wanted());
-  data::Feed<Device> feed = planned_feed(communicator, config.data_mode, config.share_gpus, opened, Chunks::slots(capacity));
+  data::Feed<Device> feed =
+      planned_feed(communicator, config.data_mode, config.share_gpus, opened, Chunks::slots(opened, capacity));
   Predictor predictor(checkpoint.shape, examples, feed, capacity);
 
   Evaluation evaluation;

@@ -1,6 +1,7 @@
 #include "cheri/train/trainer.hpp"
 
 #include "cheri/base/check.hpp"
+#include "cheri/base/files.hpp"
 #include "cheri/train/deck.hpp"
 
 #include <algorithm>
@@ -77,12 +78,14 @@ void to_device(const To& view, const std::vector<float>& values, const char* nam
   Kokkos::deep_copy(view, HostView<const float*>(values.data(), values.size()));
 }
 
-/// Slots of a ring of training records: those of the steps that a device is given at once, and as many that are read
-/// meanwhile; a few steps where they are given one by one.
-std::int64_t training_slots(int batch) { return std::max<std::int64_t>(2 * steps_at_once, 8) * batch; }
+/// Steps of a ring of training records: those that a device is given at once, and as many that are read meanwhile; a few
+/// where they are given one by one.
+constexpr std::int64_t ring_steps = std::max<std::int64_t>(2 * steps_at_once, 8);
 
-DataPlan plan_data(const parallel::Communicator& communicator, const TrainConfig& config, const Splits& splits) {
-  const DataFacts facts = data_facts(communicator, {&splits.training, &splits.validation}, config.share_gpus);
+DataPlan plan_data(const parallel::Communicator& communicator, const TrainConfig& config, const Splits& splits,
+                   std::int64_t training_slots, std::int64_t validation_slots) {
+  const DataFacts facts = data_facts(
+      communicator, {{&splits.training, training_slots}, {&splits.validation, validation_slots}}, config.share_gpus);
   DataPlan plan = choose_mode(config.data_mode, facts);
   verify(communicator, plan, splits.training);   // the validation records are of the same file
   return plan;
@@ -139,10 +142,11 @@ Trainer::Trainer(const parallel::Communicator& communicator, const parallel::Sto
           parallel::choose_transports<Device>(communicator, parallel::backend_of(config.backend), config.ranks_of_node)),
       m_reducer(communicator, m_exchange.transports, m_slices,
                 m_model.table().size() + 2 * m_model.shape().n_groups() + Record::n_flags),
-      m_data_plan(plan_data(communicator, config, splits)),
-      m_training_feed(
-          feed_of(communicator, m_data_plan.mode, splits.training, training_slots(m_local_slices * m_slice_size))),
-      m_validation_feed(feed_of(communicator, m_data_plan.mode, splits.validation, Chunks::slots(m_model.capacity()))),
+      m_training_slots(data::ring_slots(splits.training, std::int64_t{m_local_slices} * m_slice_size, ring_steps)),
+      m_validation_slots(Chunks::slots(splits.validation, m_model.capacity())),
+      m_data_plan(plan_data(communicator, config, splits, m_training_slots, m_validation_slots)),
+      m_training_feed(feed_of(communicator, m_data_plan.mode, splits.training, m_training_slots)),
+      m_validation_feed(feed_of(communicator, m_data_plan.mode, splits.validation, m_validation_slots)),
       m_predictor(m_model.shape(), splits.validation.index, m_validation_feed, m_model.capacity()),
       m_losses_at(m_model.table().size()),
       m_row_length(m_losses_at + 2 * m_model.shape().n_groups() + Record::n_flags) {
@@ -334,9 +338,11 @@ void Trainer::begin_queued(const std::vector<data::Draw>& draws) {
   m_predictor.prefetch(*m_communicator);
 }
 
-/// Steps until the next that something else must follow: a checkpoint, the end of the epoch.
+/// Steps until the next that something else must follow: a checkpoint, the end of the epoch; no more than half of a ring.
 std::int64_t Trainer::steps_to_take() const {
   std::int64_t n = std::min(steps_at_once, m_steps_per_epoch - m_state.epoch_step);
+  const std::int64_t half = m_training_slots / (std::int64_t{2} * m_local_slices * m_slice_size);
+  if (m_training_feed.is_streamed()) n = std::min(n, std::max<std::int64_t>(1, half));
   if (m_config.checkpoint.steps > 0) n = std::min(n, m_config.checkpoint.steps - m_state.step % m_config.checkpoint.steps);
   return n;
 }
@@ -447,9 +453,9 @@ void Trainer::save_checkpoint() {
                 ": lower the learning rates; the checkpoints before are in " + m_config.directory);
   }
   const std::string path = checkpoint_path(m_config.directory, m_state.step);
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  make_folder(std::filesystem::path(path).parent_path().string());
   write_checkpoint(path, now);
-  prune_checkpoints(m_config.directory, m_config.checkpoint.keep);
+  prune_checkpoints(m_config.directory, m_config.checkpoint.keep, m_state.step);
 }
 
 /// Stays on the device: where epochs are short, hundreds of best ones come between two checkpoints.

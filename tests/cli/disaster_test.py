@@ -1,16 +1,8 @@
 """A disk that is full, and a rank that is killed: the run ends, says why, and what is on disk is good to go on from."""
 import os
 import signal
-import subprocess
 
 from program import StoppedRunsTest, main, run, start
-
-
-def mount_small(folder, size):
-    """Makes the folder a file system of so many bytes. Returns why that was refused, or None."""
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True)
-    return None if done.returncode == 0 else done.stderr.strip()
 
 
 def fill(disk, free):
@@ -22,14 +14,6 @@ def fill(disk, free):
 
 
 class DisasterTest(StoppedRunsTest):
-    def small_disk(self):
-        disk = self.new_folder() / "disk"
-        refused = mount_small(disk, 4 << 20)
-        if refused is not None:
-            self.skipTest(f"NOT TESTED, no small disk can be mounted here (that takes root): {refused}")
-        self.addCleanup(subprocess.run, ["umount", "--lazy", disk], check=True)
-        return disk
-
     def test_a_checkpoint_that_does_not_fit(self):
         disk = self.small_disk()
         directory = disk / "run"

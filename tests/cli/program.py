@@ -132,13 +132,13 @@ def command_of(arguments, ranks):
     return launch + [PROGRAM] + [str(argument) for argument in arguments]
 
 
-def start(*arguments, folder, ranks=0, threads=1):
-    """Starts cheri; with ranks under mpiexec."""
-    return Running(command_of(arguments, ranks), folder, environment_with(threads))
+def start(*arguments, folder, ranks=0, threads=1, environment=None, prefix=()):
+    """Starts cheri; with ranks under mpiexec; all of that as the last words of another command, if one is given."""
+    return Running([*prefix, *command_of(arguments, ranks)], folder, {**environment_with(threads), **(environment or {})})
 
 
-def run(*arguments, folder, ranks=0, threads=1):
-    return start(*arguments, folder=folder, ranks=ranks, threads=threads).wait()
+def run(*arguments, folder, **how):
+    return start(*arguments, folder=folder, **how).wait()
 
 
 class CheriTest(unittest.TestCase):
@@ -159,15 +159,25 @@ class CheriTest(unittest.TestCase):
     def new_folder(self):
         return Path(tempfile.mkdtemp(dir=self.folder))
 
-    def cheri(self, *arguments, folder=None, ranks=0, threads=1):
+    def small_disk(self):
+        """A file system of 4 MiB, for one test."""
+        disk = self.new_folder() / "disk"
+        disk.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4M", "tmpfs", disk], capture_output=True, text=True)
+        if done.returncode != 0:
+            self.skipTest(f"NOT TESTED, no small disk can be mounted here (that takes root): {done.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "--lazy", disk], check=True)
+        return disk
+
+    def cheri(self, *arguments, folder=None, **how):
         """Runs cheri, which must succeed."""
-        done = run(*arguments, folder=folder or self.folder, ranks=ranks, threads=threads)
+        done = run(*arguments, folder=folder or self.folder, **how)
         self.assertEqual(done.status, 0, done)
         return done
 
-    def fails(self, *arguments, saying, folder=None, ranks=0):
+    def fails(self, *arguments, saying, folder=None, **how):
         """Runs cheri, which must end with an error that has all these parts, and by itself, not by a crash."""
-        done = run(*arguments, folder=folder or self.folder, ranks=ranks)
+        done = run(*arguments, folder=folder or self.folder, **how)
         self.assertIn(done.status, (1, 2), done)
         self.assertNotIn("terminate called", done.said)
         for part in saying:
@@ -189,14 +199,14 @@ class CheriTest(unittest.TestCase):
 class StoppedRunsTest(CheriTest):
     """Tests of runs that are stopped and go on. The run that they are compared with is in the directory `whole`."""
 
-    STEPS = 400
+    STEPS, STEPS_OF_CHECKPOINT = 400, 50
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.make_data()
         deck = (cls.folder / "deck.toml").read_text().replace("max_epochs = 3", f"max_epochs = {cls.STEPS // 8}")
-        (cls.folder / "deck.toml").write_text(deck + "[checkpoint]\nsteps = 50\nkeep = 3\n")
+        (cls.folder / "deck.toml").write_text(f"{deck}[checkpoint]\nsteps = {cls.STEPS_OF_CHECKPOINT}\nkeep = 3\n")
 
     def setUp(self):
         if not (self.folder / "whole").exists():

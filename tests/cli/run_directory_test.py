@@ -71,6 +71,17 @@ class RunDirectoryTest(CheriTest):
             self.assertEqual(best["best_epoch"], scores.index(max(scores)))
             self.assertAlmostEqual(best["best_metric"], max(scores), places=7)
 
+    def test_before_there_is_a_best_model(self):
+        young = self.folder / "young"
+        shutil.copytree(self.directory, young, ignore=shutil.ignore_patterns("best.h5", "final.h5"))
+        newest = f"{young}/checkpoints/step-000000000024.h5"
+        for command in (["predict", young, "--out", "young.h5"], ["evaluate", young]):
+            done = self.fails(*command, saying=[f"{young} has no best.h5 yet", "wait (checkpoint.seconds", "go on with it by `cheri train`",
+                                                f"name its newest checkpoint instead, {newest}"])
+            self.assertEqual(done.status, 2)
+        self.cheri("predict", newest, "--out", "young.h5")
+        self.fails("predict", self.new_folder(), "--out", "none.h5", saying=["is no directory of a run"])
+
     def test_metrics(self):
         metrics = json.loads((self.directory / "metrics.json").read_text())
         self.assertEqual((metrics["split"], metrics["groups"]), ("test", ["plus"]))

@@ -1,6 +1,8 @@
 // Errors and checks. Two kinds of error exist:
 //   InputError  the user's file, deck or argument is wrong: the message names it, its value and what would be right;
-//   Error       everything else that goes wrong, with the place in the source.
+//   Error       everything else that goes wrong, with the place in the source; or with the system's reason where the disk,
+//   the
+//               system or another rank is at fault, so that trying again may help.
 // Both are caught once, in main, which prints them with the rank and ends every rank.
 #pragma once
 
@@ -22,6 +24,9 @@ class InputError : public Error {
 
 /// Throws Error("<file>:<line>: <message> (<condition> does not hold)").
 [[noreturn]] void fail(const char* condition, const char* file, int line, const std::string& message);
+
+/// Throws Error("<what>: <the system's reason>") for the system call that has just failed and set errno.
+[[noreturn]] void fail_by_system(const std::string& what);
 
 }   // namespace cheri
 

@@ -74,8 +74,8 @@ struct Examples {
   /// The wanted parts of the records of examples [begin, end); by several threads where the source allows.
   void read(std::int64_t begin, std::int64_t end, const RecordMemory& to) const;
 
-  /// Calls visit(i, signals of example i) for i in [begin, end), in order; in bounded memory where the source reads one
-  /// record at a time.
+  /// Calls visit(i, signals of example i) for i in [begin, end), in order. In bounded memory where the source reads one
+  /// record at a time; else in that of a chromosome's, where each chromosome's examples stand together.
   void visit_signals(std::int64_t begin, std::int64_t end,
                      const std::function<void(std::int64_t, const std::byte*)>& visit) const;
 };

@@ -12,6 +12,10 @@
 
 namespace cheri::data {
 
+/// Slots of a ring for examples of which `batch` are taken at a time: room for `batches` batches, and no more than there are
+/// records. Where that is more than 1 GB of them it has fewer, but two: one that is used and one that is read.
+std::int64_t ring_slots(const Examples& examples, std::int64_t batch, std::int64_t batches);
+
 /// Batches have the same bits whichever way their records come. Where records are streamed, a ring of slots holds some:
 /// draws are queued in the order of their use, and are awaited before and released after kernels read their slots. Where all
 /// are resident, queue, await and release do nothing.

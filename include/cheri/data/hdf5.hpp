@@ -4,9 +4,11 @@
 #pragma once
 
 #include "cheri/base/check.hpp"
+#include "cheri/base/files.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -116,7 +118,7 @@ class Hdf5File {
   void discard() noexcept;
 
   std::string m_path;
-  std::string m_part;   ///< name while a created file is written; empty otherwise
+  std::unique_ptr<PartFile> m_part;   ///< while a created file is written
   std::int64_t m_id = -1;
 };
 

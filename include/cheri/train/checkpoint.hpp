@@ -50,13 +50,14 @@ std::string state_digest(const TrainState& state);
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 
 /// The checksum is verified before HDF5 sees the file. Throws InputError for a damaged file, a newer format, what is no
-/// checkpoint, and buffers that do not fit the model.
+/// checkpoint, and buffers that do not fit the model; Error where the disk fails.
 Checkpoint read_checkpoint(const std::string& path);
 
 /// DIR/checkpoints/step-<12 digits>.h5.
 std::string checkpoint_path(const std::string& directory, std::int64_t step);
 
-/// The checkpoints of a run directory, oldest first; none if it has no folder for them.
+/// The checkpoints of a run directory, oldest first; none if it has no folder for them. Throws Error if that cannot be
+/// listed.
 std::vector<std::string> list_checkpoints(const std::string& directory);
 
 struct Found {
@@ -64,11 +65,13 @@ struct Found {
   std::string path;
   std::vector<std::string> skipped;   ///< newer ones that could not be read: each line names the file and says why
 };
-/// The newest checkpoint of a run directory that reads well.
+/// The newest checkpoint of a run directory that reads well. Throws Error if none does and the disk is at fault with one:
+/// what cannot be read is not damaged, and a run that began anew would lose it.
 Found newest_checkpoint(const std::string& directory);
 
-/// Removes all checkpoints but the newest `keep` (at least 1), and the temporary files, here and in the run directory, of
+/// Of the checkpoints up to `step`, the run's newest, removes all but the last `keep` (at least 1). Those beyond are
+/// damaged, or the user has gone back behind them. Removes the temporary files too, here and in the run directory, of
 /// processes that are gone.
-void prune_checkpoints(const std::string& directory, int keep);
+void prune_checkpoints(const std::string& directory, int keep, std::int64_t step);
 
 }   // namespace cheri::train

@@ -22,9 +22,16 @@ struct DataPlan {
   std::string why;
 };
 
+/// A split, and the slots that a ring of its records has.
+struct RingedSplit {
+  const data::Examples* examples;
+  std::int64_t slots;
+};
+
 /// What the choice depends on, the same on all ranks.
 struct DataFacts {
   std::uint64_t bytes = 0;            ///< of all records
+  std::uint64_t ring_bytes = 0;       ///< of those in the rings of a rank
   std::string why_not_streamed;       ///< empty: they can be
   int ranks_of_node = 1;              ///< the most of any node
   std::optional<MemoryRoom> gpu;      ///< of the GPU that has the least; none: cores compute
@@ -32,12 +39,11 @@ struct DataFacts {
 };
 
 /// Collective. Of the memory that is left at this moment.
-DataFacts data_facts(const parallel::Communicator& communicator, const std::vector<const data::Examples*>& splits,
-                     bool share_gpus);
+DataFacts data_facts(const parallel::Communicator& communicator, const std::vector<RingedSplit>& splits, bool share_gpus);
 
 /// `wanted` is data.mode. "auto": device where a GPU holds the records twice over, or where cores compute and a node has one
 /// rank, or room for each of its ranks but no window for all; else node; stream where the host's memory does not hold them.
-/// Throws InputError if what is wanted cannot be.
+/// Throws InputError if what is wanted cannot be, and for "auto" where memory does not hold the rings of stream either.
 DataPlan choose_mode(const std::string& wanted, const DataFacts& facts);
 
 /// Opens a split; all ranks count for its outliers together. Collective.

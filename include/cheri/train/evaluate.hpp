@@ -19,7 +19,7 @@ namespace cheri::train {
 class Chunks {
  public:
   /// Slots of a feed in which the next chunks are read while one is used.
-  static std::int64_t slots(int capacity) { return 4 * std::int64_t{capacity}; }
+  static std::int64_t slots(const data::Examples& examples, int capacity) { return data::ring_slots(examples, capacity, 4); }
 
   /// Chunks of `capacity` examples at most. The feed outlives this.
   Chunks(const data::ExampleIndex& examples, data::Feed<Device>& feed, int capacity);

@@ -123,7 +123,8 @@ class Trainer {
   Optimiser<Device> m_optimiser;
   parallel::Choice<Device> m_exchange;
   parallel::Reducer<Device> m_reducer;
-  DataPlan m_data_plan;   ///< for the memory that is left
+  std::int64_t m_training_slots, m_validation_slots;   ///< of the rings, where records are streamed
+  DataPlan m_data_plan;                                ///< for the memory that is left
   data::Feed<Device> m_training_feed, m_validation_feed;
   Predictor m_predictor;
 

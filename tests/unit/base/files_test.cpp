@@ -71,6 +71,29 @@ TEST_F(Files, PlacesThatTakeNoFileAreNamed) {
   EXPECT_EQ(count(), 1);
 }
 
+TEST_F(Files, APartThatIsNotKeptLeavesNothing) {
+  write_text_file(m_path, "old");
+  {
+    const PartFile part(m_path, m_path + ".part");
+    write_text_file(part.part(), "half");
+    EXPECT_EQ(count(), 2);
+  }
+  EXPECT_EQ(count(), 1);
+  PartFile part(m_path, m_path + ".part");
+  EXPECT_TRUE(says(message_of<Error>([&] { part.keep(); }), {"cannot write " + m_path, "No such file"}));
+  write_text_file(part.part(), "new");
+  part.keep();
+  EXPECT_EQ(read_text_file(m_path), "new");
+  EXPECT_EQ(count(), 1);
+}
+
+TEST_F(Files, ADeviceIsNotReplaced) {
+  const std::string link = m_folder.file("device");   // a rename would replace the link, and of /dev/null itself the device
+  std::filesystem::create_symlink("/dev/null", link);
+  EXPECT_TRUE(says(message_of<InputError>([&] { write_text_file(link, "x"); }), {link, "is no file"}));
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+}
+
 TEST_F(Files, WhatCannotBeReadIsNamed) {
   EXPECT_TRUE(says(message_of<InputError>([&] { static_cast<void>(read_text_file(m_path)); }),
                    {"cannot read " + m_path, "No such file or directory"}));

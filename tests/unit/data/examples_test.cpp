@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 namespace cheri::data {
 namespace {
@@ -231,6 +232,44 @@ TEST_F(Outliers, AreKeptWhereAsked) {
   EXPECT_EQ(read(0.5, 0).n_peaks, 5);
   EXPECT_EQ(read(0.5, 1.2, false).n_peaks, 5);
   EXPECT_EQ(read(1, 1).n_peaks, 5);   // the largest is the threshold
+}
+
+// ---- signals alone -----------------------------------------------------------------------------------------------------
+
+/// Counts what is read of another source.
+struct Watched : RecordSource {
+  explicit Watched(std::shared_ptr<const RecordSource> source) : of(std::move(source)) {}
+  void read(std::span<const std::int64_t> records, const RecordMemory& to) const override {
+    sizes.push_back(records.size());
+    of->read(records, to);
+  }
+  [[nodiscard]] std::string why_not_streamed() const override { return of->why_not_streamed(); }
+
+  std::shared_ptr<const RecordSource> of;
+  mutable std::vector<std::size_t> sizes;
+};
+
+// Peaks chromosome by chromosome are read so; others at once, for no chromosome is read twice.
+TEST_F(Examples, SignalsAreVisitedInOrder) {
+  for (const bool mixed : {false, true}) {
+    if (mixed) std::swap(small.peaks[5], small.peaks[small.peaks.size() - 5]);
+    small.write(path);
+    auto opened = open_examples(spec({101, 40, 9}), {{}, 9, false});
+    const ExampleSet all = read_examples(spec({101, 40, 9}), {{}, 9, false});
+    const auto watched = std::make_shared<Watched>(opened.source);
+    opened.source = watched;
+    std::int64_t next = 3;
+    const auto bytes = static_cast<std::int64_t>(opened.layout.signal_bytes());
+    opened.visit_signals(next, opened.index.n_peaks, [&](std::int64_t i, const std::byte* signals) {
+      EXPECT_EQ(i, next++);
+      EXPECT_TRUE(std::equal(signals, signals + bytes, all.signal.bytes.begin() + i * bytes)) << i;
+    });
+    EXPECT_EQ(next, opened.index.n_peaks);
+    const auto on_first = std::count_if(opened.index.loci.begin() + 3, opened.index.loci.begin() + opened.index.n_peaks,
+                                        [](const Locus& locus) { return locus.chromosome == 0; });
+    const auto n = static_cast<std::size_t>(opened.index.n_peaks - 3), first = static_cast<std::size_t>(on_first);
+    EXPECT_EQ(watched->sizes, mixed ? std::vector{n} : (std::vector{first, n - first}));
+  }
 }
 
 // ---- packed ------------------------------------------------------------------------------------------------------------

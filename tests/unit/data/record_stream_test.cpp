@@ -1,6 +1,7 @@
 // Records that are read ahead: each in its slot, none before its slot is free, errors where they belong.
 #include "data/record_stream.hpp"
 #include "cheri/base/check.hpp"
+#include "cheri/data/feed.hpp"
 #include "support/messages.hpp"
 
 #include <gtest/gtest.h>
@@ -112,6 +113,22 @@ TEST_F(RecordStreamTest, WhatWasNotRequestedIsNotAwaited) {
   EXPECT_THROW(stream.await(6), Error);
   stream.request(numbers(30));
   EXPECT_THROW(stream.await(slots + 1), Error);   // nothing is released
+}
+
+TEST(RingSlots, AreNoMoreThanRecordsOrMemory) {
+  const auto slots_of = [](std::int64_t records, int positions, std::int64_t batch) {
+    Examples examples;
+    examples.index.n_peaks = records;
+    examples.layout = {positions, positions, 1, 0, ElementType::u8, ElementType::u8};   // 2 bytes a position
+    return ring_slots(examples, batch, 8);
+  };
+  EXPECT_EQ(slots_of(10'000, 1'000, 64), 8 * 64);
+  EXPECT_EQ(slots_of(300, 1'000, 64), 300);
+  EXPECT_EQ(slots_of(10, 1'000, 64), 64);                    // a batch of few records drawn often
+  EXPECT_EQ(slots_of(100'000, 100'000, 2'000), 2 * 2'000);   // 400 MB a batch
+  EXPECT_EQ(slots_of(100'000, 1'000'000, 2'000), 2 * 2'000);
+  EXPECT_EQ(slots_of(100'000, 50'000, 2'000), 5 * 2'000);   // 1 GB
+  EXPECT_EQ(slots_of(0, 1'000, 64), 64);
 }
 
 }   // namespace

@@ -73,11 +73,24 @@ TEST(Checkpoint, TheLastKAreKept) {
   std::filesystem::create_directories(folder.file("checkpoints"));
   for (std::int64_t step = 1; step <= 5; ++step)
     write_checkpoint(checkpoint_path(folder.file(""), step), small_checkpoint());
-  prune_checkpoints(folder.file(""), 2);
+  prune_checkpoints(folder.file(""), 2, 5);
   const auto left = list_checkpoints(folder.file(""));
   ASSERT_EQ(left.size(), 2u);
   EXPECT_EQ(left[0], checkpoint_path(folder.file(""), 4));
   EXPECT_EQ(left[1], checkpoint_path(folder.file(""), 5));
+}
+
+// A run that goes on from before them, because they are damaged, must not lose what it writes.
+TEST(Checkpoint, ThoseBeyondTheRunAreNotCounted) {
+  const ScratchFolder folder;
+  std::filesystem::create_directories(folder.file("checkpoints"));
+  for (const std::int64_t step : {1, 2, 3, 7, 8, 9})
+    write_checkpoint(checkpoint_path(folder.file(""), step), small_checkpoint());
+  prune_checkpoints(folder.file(""), 2, 3);
+  const auto left = list_checkpoints(folder.file(""));
+  ASSERT_EQ(left.size(), 5u);
+  for (std::size_t i = 0; i < left.size(); ++i)
+    EXPECT_EQ(left[i], checkpoint_path(folder.file(""), std::vector<std::int64_t>{2, 3, 7, 8, 9}[i]));
 }
 
 TEST(Checkpoint, WhatIsNoneIsNamed) {

@@ -16,7 +16,7 @@ constexpr std::uint64_t megabyte = 1'000'000;
 /// 1,000 MB of records on cores with memory for ten times as much.
 DataFacts facts() {
   const MemoryRoom plenty{10'000 * megabyte, "a limit"};
-  return {1'000 * megabyte, "", 1, {}, plenty, plenty, plenty};
+  return {1'000 * megabyte, 0, "", 1, {}, plenty, plenty, plenty};
 }
 
 DataMode taken(const DataFacts& facts) { return choose_mode("auto", facts).mode; }
@@ -79,6 +79,36 @@ TEST(ChooseMode, WhatNeitherFitsNorStreamsIsRefused) {
   tracks.node.bytes = megabyte;
   EXPECT_TRUE(says(message_of<InputError>([&] { choose_mode("auto", tracks); }), {"1000 MB", "it is a tracks file"}));
   EXPECT_TRUE(says(message_of<InputError>([&] { choose_mode("stream", tracks); }), {"\"stream\"", "it is a tracks file"}));
+}
+
+TEST(ChooseMode, ARingNeedsRoomToo) {
+  DataFacts streamed = facts();
+  streamed.ranks_of_node = 4;
+  streamed.node.bytes = 500 * megabyte;
+  streamed.ring_bytes = 100 * megabyte;   // 80 % of 500 are four of them
+  EXPECT_EQ(taken(streamed), DataMode::stream);
+  EXPECT_TRUE(says(choose_mode("auto", streamed).why, {"1000 MB of records", "a rank holds 100 MB of the next steps'"}));
+  streamed.ring_bytes += megabyte;
+  const auto refusal = [&] { return message_of<InputError>([&] { choose_mode("auto", streamed); }); };
+  EXPECT_TRUE(
+      says(refusal(), {"1000 MB of records do not fit", "101 MB", "each of 4 ranks", "500 MB, a limit", "batch_size"}));
+  streamed.ranks_of_node = 1;
+  EXPECT_EQ(taken(streamed), DataMode::stream);
+  streamed.process = {126 * megabyte, "a small limit"};
+  EXPECT_TRUE(says(refusal(), {"101 MB", "126 MB, a small limit"}));
+  EXPECT_EQ(choose_mode("stream", streamed).mode, DataMode::stream);
+}
+
+TEST(ChooseMode, AGpuHasRoomForItsRing) {
+  DataFacts on_gpu = facts();
+  on_gpu.gpu = {500 * megabyte, "the GPU's"};
+  on_gpu.ring_bytes = 250 * megabyte;
+  on_gpu.node.bytes = 1'563 * megabyte;   // 80 % of it are 1,250 MB: the records, and the ring in pinned memory
+  EXPECT_EQ(taken(on_gpu), DataMode::node);
+  on_gpu.node.bytes = 1'562 * megabyte;
+  EXPECT_EQ(taken(on_gpu), DataMode::stream);
+  on_gpu.ring_bytes = 251 * megabyte;
+  EXPECT_TRUE(says(message_of<InputError>([&] { choose_mode("auto", on_gpu); }), {"251 MB", "half of 500 MB, the GPU's"}));
 }
 
 TEST(ChooseMode, TheDeckHasTheLastWord) {

@@ -1,6 +1,8 @@
 // Small things between a model and the files that say what it is worth.
 #include "cheri/train/results.hpp"
 #include "cheri/base/check.hpp"
+#include "cheri/base/files.hpp"
+#include "cheri/train/checkpoint.hpp"
 #include "cheri/train/evaluate.hpp"
 #include "support/messages.hpp"
 #include "support/scratch.hpp"
@@ -8,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 
 namespace cheri::train {
 namespace {
@@ -60,6 +63,15 @@ TEST(ChromosomesOf, AreThoseOfTheDeck) {
 
 TEST(ModelPath, OfADirectoryIsItsBest) {
   const cheri::testing::ScratchFolder folder;
+  const auto message = [&] { return message_of<InputError>([&] { static_cast<void>(model_path(folder.file(""))); }); };
+  EXPECT_TRUE(says(message(), {folder.file("") + " is no directory of a run", "best.h5"}));
+  write_text_file(folder.file("deck.toml"), "");
+  EXPECT_TRUE(says(message(), {folder.file("") + " has no best.h5 yet", "checkpoint.seconds", "`cheri train`"}));
+  EXPECT_EQ(message().find("Or name"), std::string::npos);
+  std::filesystem::create_directory(folder.file("checkpoints"));
+  write_text_file(checkpoint_path(folder.file(""), 7), "");
+  EXPECT_TRUE(says(message(), {"newest checkpoint instead, " + checkpoint_path(folder.file(""), 7)}));
+  write_text_file(folder.file("best.h5"), "");
   EXPECT_EQ(model_path(folder.file("")), folder.file("best.h5"));
   EXPECT_EQ(model_path(folder.file("final.h5")), folder.file("final.h5"));
 }
