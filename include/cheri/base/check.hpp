@@ -1,8 +1,7 @@
 // Errors and checks. Two kinds of error exist:
 //   InputError  the user's file, deck or argument is wrong: the message names it, its value and what would be right;
-//   Error       everything else that goes wrong, with the place in the source; or with the system's reason where the disk,
-//   the
-//               system or another rank is at fault, so that trying again may help.
+//   Error       everything else that goes wrong, with the place in the source; or, where the disk, the system or another
+//               rank is at fault, so that trying again may help, with the system's reason.
 // Both are caught once, in main, which prints them with the rank and ends every rank.
 #pragma once
 
