@@ -335,7 +335,7 @@ TEST_F(Import, RanksFindTheErrorThatOneFinds) {
 TEST_F(Import, ARankThatCannotReadTellsIt) {
   ImportSpec of_last = spec;
   of_last.signals[0].path = path("not_on_this_node.bw");
-  EXPECT_TRUE(says(run_by(3, of_last), {"not_on_this_node.bw", "No such file"}));
+  EXPECT_TRUE(says(run_by(3, of_last), {"on rank 2: ", "not_on_this_node.bw", "No such file"}));
   EXPECT_FALSE(std::filesystem::exists(spec.out_path + ".part"));
   EXPECT_TRUE(says(run_by(14, of_last), {"peaks.bed: 3 loci"}));   // it has nothing to do
 }
