@@ -28,7 +28,7 @@ struct ImportSpec {
   double negatives_per_peak = 1.0;        ///< for drawn negatives, chromosome by chromosome
   int negative_window = 2114;             ///< width of a drawn negative: GC is matched and peaks are avoided over it
   std::uint64_t seed = 0;                 ///< of the drawn negatives
-  int threads = 0;                        ///< 0: as many as the process may use
+  int threads = 0;                        ///< of this rank; 0: one for each core of the machine
   std::string out_path;
 };
 
