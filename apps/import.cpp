@@ -3,7 +3,7 @@
 #include "cheri/base/check.hpp"
 #include "cheri/train/config.hpp"
 #include "command.hpp"
-#include "progress.hpp"
+#include "shared_import.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -32,7 +32,8 @@ train::TrackFiles groups_of(const std::vector<std::string>& arguments) {
 }   // namespace
 
 void add_import(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("import", "genome, bigWig signals and peaks into one tracks file");
+  CLI::App* command =
+      app.add_subcommand("import", "genome, bigWig signals and peaks into one tracks file; ranks share the work");
   const auto options = std::make_shared<ImportOptions>();
   data::ImportSpec& spec = options->spec;
   command->add_option("--sequences", spec.sequences, "FASTA, plain or gzip")->required();
@@ -46,20 +47,16 @@ void add_import(CLI::App& app, Action& action) {
   command->add_option("--exclude", spec.exclusions, "BED; loci which overlap are dropped");
   command->add_option("--chromosomes", spec.chromosomes, "only these");
   command->add_option("--seed", spec.seed, "of the drawn negatives")->capture_default_str();
-  command->add_option("--threads", spec.threads, "0: as many as the process may use")->capture_default_str();
+  command->add_option("--threads", spec.threads, "of a rank; 0: as many as it may use, ranks of a node share the cores")
+      ->capture_default_str();
   command->add_option("--out", spec.out_path, "the tracks file to write")->required();
   command->footer(
       "Example:  cheri import --sequences sacCer3.fa.gz --signal reb1.plus.bw,reb1.minus.bw --peaks peaks.narrowPeak "
       "--out reb1.tracks.h5");
   command->callback([options, &action] {
     action = [options](const parallel::Communicator& communicator) {
-      if (!communicator.root()) return 0;
       options->spec.signals = train::track_sources(groups_of(options->signals), groups_of(options->controls));
-      Progress progress(10);
-      const data::ImportReport report = data::import_tracks(
-          options->spec, command_line(), [&](double fraction, const std::string& what) { progress.show(fraction, what); });
-      progress.clear();
-      for (const std::string& note : report.notes) spdlog::info(note);
+      import_by_all(communicator, options->spec, 10);
       spdlog::info("wrote {}", options->spec.out_path);
       return 0;
     };

@@ -7,11 +7,13 @@
 #include "cheri/train/results.hpp"
 #include "command.hpp"
 #include "progress.hpp"
+#include "shared_import.hpp"
 #include "tables.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -27,17 +29,11 @@ struct TrainOptions {
   bool check = false, reference = false;
 };
 
-/// Imports the deck's files on rank 0 where its tracks file is not there yet.
+/// Imports the deck's files where its tracks file is not there yet, as rank 0 sees it.
 void import_if_missing(const parallel::Communicator& communicator, const train::TrainConfig& config) {
-  if (communicator.root() && config.import && !fs::exists(config.data.path)) {
-    spdlog::info("importing into {}", config.data.path);
-    Progress progress(config.log_seconds);
-    const auto report = data::import_tracks(
-        *config.import, command_line(), [&](double fraction, const std::string& what) { progress.show(fraction, what); });
-    progress.clear();
-    for (const std::string& note : report.notes) spdlog::info(note);
-  }
-  communicator.barrier(parallel::Limit::none);
+  if (!config.import || communicator.broadcast(std::int64_t{fs::exists(config.data.path)}) != 0) return;
+  spdlog::info("importing into {}", config.data.path);
+  import_by_all(communicator, *config.import, config.log_seconds);
 }
 
 /// A run's best model so far stands beside its checkpoints. Where a run goes on in another directory, it is taken along.

@@ -8,9 +8,9 @@
 #
 #SBATCH --job-name=cheri
 #SBATCH --nodes=1
-#SBATCH --ntasks=1               # evaluate and predict share the loci among ranks; import and pack use one
-#SBATCH --cpus-per-task=4        # threads
-#SBATCH --mem-per-cpu=2G
+#SBATCH --ntasks=1               # import, evaluate and predict share their work among ranks; pack uses one
+#SBATCH --cpus-per-task=4        # threads of a rank
+#SBATCH --mem-per-cpu=2G         # a rank that imports a human-sized genome takes up to 1.5 GB
 #SBATCH --time=04:00:00          # of the whole command: it does not go on where it stopped, it begins anew
 #SBATCH --requeue                # after a preemption or when a node is lost; no half file is left behind
 #SBATCH --output=%x-%j.log

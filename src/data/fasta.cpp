@@ -59,6 +59,7 @@ void FastaReader::read_sequence_line(std::vector<Code>& codes) {
 bool FastaReader::next(FastaRecord& record) {
   std::string header;
   while (header.empty()) {
+    record.header = m_text.position();
     if (m_text.line(header)) continue;
     CHERI_REQUIRE_INPUT(!m_names.empty(), m_text.path()
                                               << " is empty: a FASTA file has a line \">name\" and a sequence after it");
@@ -79,13 +80,13 @@ bool FastaReader::next(FastaRecord& record) {
   return true;
 }
 
-std::vector<Chromosome> fasta_chromosomes(const std::string& path) {
+std::vector<FastaEntry> fasta_index(const std::string& path) {
   FastaReader reader(path);
-  std::vector<Chromosome> chromosomes;
+  std::vector<FastaEntry> entries;
   for (FastaRecord record; reader.next(record);) {
-    chromosomes.push_back({record.name, static_cast<std::int64_t>(record.codes.size())});
+    entries.push_back({{record.name, static_cast<std::int64_t>(record.codes.size())}, record.header});
   }
-  return chromosomes;
+  return entries;
 }
 
 }   // namespace cheri::data

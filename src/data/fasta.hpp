@@ -11,8 +11,15 @@
 namespace cheri::data {
 
 struct FastaRecord {
-  std::string name;          ///< the header's first word
+  std::string name;   ///< the header's first word
+  TextInput::Position header;
   std::vector<Code> codes;   ///< ACGT in either case 0..3, every other letter, "-" and "*" 4
+};
+
+/// What one pass over a file finds of a record, without its sequence.
+struct FastaEntry {
+  Chromosome chromosome;
+  TextInput::Position header;
 };
 
 /// Reads a plain, gzip or bgzip file. Throws InputError, naming the line, for text before the first header, a header
@@ -23,6 +30,8 @@ class FastaReader {
 
   /// The next record; false after the last. A file without any is an error.
   bool next(FastaRecord& record);
+  /// Goes on at the header of a record further down.
+  void go_to(const TextInput::Position& header) { m_text.go_to(header); }
 
  private:
   void read_sequence_line(std::vector<Code>& codes);
@@ -31,7 +40,7 @@ class FastaReader {
   std::set<std::string> m_names;
 };
 
-/// Names and lengths, in the file's order.
-std::vector<Chromosome> fasta_chromosomes(const std::string& path);
+/// Of all records, in the file's order.
+std::vector<FastaEntry> fasta_index(const std::string& path);
 
 }   // namespace cheri::data

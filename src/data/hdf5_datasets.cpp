@@ -205,8 +205,7 @@ void Hdf5File::write_rows(const std::string& dataset, std::uint64_t begin, std::
 }
 
 void Hdf5File::write_chunk(const std::string& dataset, const std::vector<std::uint64_t>& offset,
-                           const std::vector<std::byte>& packed) {
-  silence();                                 // a thread that packs may be the one that writes
+                           std::span<const std::byte> packed) {
   constexpr std::uint32_t all_filters = 0;   // the mask of those left out
   const Handle object = open_dataset(m_path, m_id, dataset);
   const std::vector<hsize_t> start(offset.begin(), offset.end());

@@ -34,6 +34,12 @@ void check_group_order(const std::string& path, const std::vector<Track>& tracks
 
 }   // namespace
 
+std::string dataset_of(const Chromosome& chromosome) { return "/sequence/" + chromosome.name; }
+
+std::string dataset_of(const Track& track, const Chromosome& chromosome) {
+  return "/signal/" + track.name + "/" + chromosome.name;
+}
+
 void check_chromosomes(const std::string& path, const std::vector<Chromosome>& chromosomes) {
   CHERI_REQUIRE_INPUT(!chromosomes.empty(), path << ": there is no chromosome");
   std::set<std::string> names;

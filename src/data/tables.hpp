@@ -10,6 +10,10 @@
 
 namespace cheri::data {
 
+// Of a tracks file: /sequence/<chromosome> and /signal/<track>/<chromosome>.
+std::string dataset_of(const Chromosome& chromosome);
+std::string dataset_of(const Track& track, const Chromosome& chromosome);
+
 /// Throws InputError, naming `path`, for names that are empty, not unique or hold a "/", and for lengths below 1.
 void check_chromosomes(const std::string& path, const std::vector<Chromosome>& chromosomes);
 

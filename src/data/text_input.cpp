@@ -49,7 +49,23 @@ void TextInput::take(std::size_t n) {
   if (n == 0) return;
   if (!m_in_line) ++m_line;
   m_begin += n;
+  m_taken += static_cast<std::int64_t>(n);
   m_in_line = m_buffer[m_begin - 1] != '\n';
+}
+
+void TextInput::go_to(const Position& position) {
+  CHERI_REQUIRE(position.byte >= m_taken, m_path << ": byte " << position.byte << " lies behind");
+  const auto ahead = static_cast<std::size_t>(position.byte - m_taken);
+  if (ahead <= peek().size()) {   // also: zlib seeks only after it has read, and found the file to be plain
+    m_begin += ahead;
+  } else {
+    CHERI_REQUIRE_INPUT(gzseek(m_file, position.byte, SEEK_SET) == position.byte,
+                        m_path << " cannot be read from byte " << position.byte << " on");
+    m_begin = m_end = 0;
+  }
+  m_taken = position.byte;
+  m_line = position.lines_before;
+  m_in_line = false;
 }
 
 bool TextInput::line(std::string& out) {

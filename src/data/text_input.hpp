@@ -30,6 +30,16 @@ class TextInput {
   /// The next line without its line end (LF or CR LF); false at the end of the file. A line of more than 1 MiB is an error.
   bool line(std::string& out);
 
+  /// The begin of a line, in the text as it was before it was packed.
+  struct Position {
+    std::int64_t byte = 0;
+    std::int64_t lines_before = 0;
+  };
+  /// Of the line that comes next; only where the one before it has been taken to its end.
+  [[nodiscard]] Position position() const { return {m_taken, m_line}; }
+  /// Goes on at a line further down. A plain file is not read up to there, one of gzip is unpacked.
+  void go_to(const Position& position);
+
   /// "path:7", the line to which the last byte taken belongs.
   [[nodiscard]] std::string place() const;
 
@@ -40,8 +50,9 @@ class TextInput {
   gzFile_s* m_file = nullptr;
   std::vector<char> m_buffer;
   std::size_t m_begin = 0, m_end = 0;
-  std::int64_t m_line = 0;   ///< of the last byte taken, from 1
-  bool m_in_line = false;    ///< the last byte taken was no line feed
+  std::int64_t m_taken = 0;   ///< bytes
+  std::int64_t m_line = 0;    ///< of the last byte taken, from 1
+  bool m_in_line = false;     ///< the last byte taken was no line feed
 };
 
 /// What stands in an error message for text from a file: in quotes, at most 80 characters, unprintable ones as "?".

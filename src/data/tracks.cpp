@@ -47,10 +47,6 @@ ElementType stored_type(const Hdf5File& file, const std::string& dataset) {
   return is_whole ? type : ElementType::f32;
 }
 
-std::string dataset_of(const Track& track, const Chromosome& chromosome) {
-  return "/signal/" + track.name + "/" + chromosome.name;
-}
-
 }   // namespace
 
 TracksFile::TracksFile(const std::string& path) : m_file(path, Hdf5File::Access::read) {
@@ -88,7 +84,7 @@ LociReport TracksFile::left_out(const std::string& set) const {
 
 std::vector<Code> TracksFile::sequence(int chromosome) const {
   const Chromosome& of = m_chromosomes.at(static_cast<std::size_t>(chromosome));
-  const std::string dataset = "/sequence/" + of.name;
+  const std::string dataset = dataset_of(of);
   std::vector<Code> codes = read_positions<Code>(m_file, dataset, of);
   check_codes(path(), dataset, codes);
   return codes;

@@ -3,71 +3,18 @@
 
 #include "cheri/base/check.hpp"
 
-#include "packed_chunk.hpp"
-#include "parallel_for.hpp"
+#include "packed_positions.hpp"
 #include "tables.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <span>
 #include <utility>
 
 namespace cheri::data {
 
 namespace {
 
-constexpr std::size_t chunk_positions = 65536;
 constexpr int deflate_level = 1;   // what the file says of chunks that packed_chunk has made
-
-std::size_t chunks_of(std::size_t positions) { return (positions + chunk_positions - 1) / chunk_positions; }
-
-/// The values of the chunk at this index; the last one may be shorter.
-template <class Value>
-std::span<const Value> chunk_of(const std::vector<Value>& values, std::size_t index) {
-  const std::size_t begin = index * chunk_positions;
-  return std::span(values).subspan(begin, std::min(chunk_positions, values.size() - begin));
-}
-
-/// Writes values as T, chunk by chunk, and leaves out chunks of zeros, which HDF5 reads as such. The threads pack chunks,
-/// which go to the file in order.
-template <class T, class Value>
-void write_positions(Hdf5File& file, const std::string& dataset, const std::vector<Value>& values, int threads) {
-  const std::size_t positions = std::min(chunk_positions, values.size());
-  // Named: nvcc loses the braces of an argument inside a template.
-  const std::vector<std::uint64_t> extents{values.size()};
-  file.create(dataset, element_type<T>(), extents, Storage{{positions}, deflate_level});
-  const auto pack = [&](std::size_t i) {
-    const auto part = chunk_of(values, i);
-    if (std::all_of(part.begin(), part.end(), [](Value value) { return value == Value{0}; }))
-      return std::vector<std::byte>();
-    std::vector<T> chunk(positions);
-    std::transform(part.begin(), part.end(), chunk.begin(), [](Value value) { return static_cast<T>(value); });
-    return packed_chunk(std::as_bytes(std::span(chunk)), sizeof(T));
-  };
-  parallel_in_order(threads, chunks_of(values.size()), pack, [&](std::size_t i, const std::vector<std::byte>& packed) {
-    const std::vector<std::uint64_t> offset{i * positions};
-    if (!packed.empty()) file.write_chunk(dataset, offset, packed);
-  });
-}
-
-/// What the whole of a signal says of how it is stored.
-struct SignalSummary {
-  ElementType narrowest = ElementType::u8;
-  double total = 0;
-};
-
-/// Throws InputError for the first value that no signal has.
-SignalSummary summarise(const std::string& path, const std::string& dataset, const std::vector<float>& values, int threads) {
-  std::vector<SignalSummary> of_chunks(chunks_of(values.size()));
-  parallel_for(threads, of_chunks.size(), [&](std::size_t i) {
-    const auto part = chunk_of(values, i);
-    check_signal(path, dataset, part, i * chunk_positions);
-    of_chunks[i] = {narrowest_type(part), std::accumulate(part.begin(), part.end(), 0.0)};
-  });
-  return std::accumulate(of_chunks.begin(), of_chunks.end(), SignalSummary{},
-                         [](const SignalSummary& a, const SignalSummary& b) {
-                           return SignalSummary{wider_of(a.narrowest, b.narrowest), a.total + b.total};
-                         });
-}
 
 }   // namespace
 
@@ -93,26 +40,44 @@ TracksWriter::TracksWriter(const std::string& path, std::vector<Chromosome> chro
 
 void TracksWriter::sequence(int chromosome, const std::vector<Code>& codes) {
   const Chromosome& of = m_chromosomes.at(static_cast<std::size_t>(chromosome));
-  const std::string dataset = "/sequence/" + of.name;
   CHERI_REQUIRE(static_cast<std::int64_t>(codes.size()) == of.length,
-                dataset << " must have " << of.length << " codes, and not " << codes.size());
-  check_codes(m_file.path(), dataset, codes);
-  write_positions<Code>(m_file, dataset, codes, m_threads);
+                dataset_of(of) << " must have " << of.length << " codes, and not " << codes.size());
+  sequence(chromosome, pack_sequence(m_file.path(), dataset_of(of), codes, m_threads));
 }
 
 void TracksWriter::signal(int track, int chromosome, const std::vector<float>& values) {
   const Chromosome& of = m_chromosomes.at(static_cast<std::size_t>(chromosome));
-  const std::string dataset = "/signal/" + m_tracks.at(static_cast<std::size_t>(track)).name + "/" + of.name;
+  const std::string dataset = dataset_of(m_tracks.at(static_cast<std::size_t>(track)), of);
   CHERI_REQUIRE(static_cast<std::int64_t>(values.size()) == of.length,
                 dataset << " must have " << of.length << " values, and not " << values.size());
-  const SignalSummary summary = summarise(m_file.path(), dataset, values, m_threads);
-  switch (summary.narrowest) {
-    case ElementType::u8: write_positions<std::uint8_t>(m_file, dataset, values, m_threads); break;
-    case ElementType::u16: write_positions<std::uint16_t>(m_file, dataset, values, m_threads); break;
-    case ElementType::u32: write_positions<std::uint32_t>(m_file, dataset, values, m_threads); break;
-    default: write_positions<float>(m_file, dataset, values, m_threads);
+  signal(track, chromosome, pack_signal(m_file.path(), dataset, values, m_threads));
+}
+
+void TracksWriter::sequence(int chromosome, const PackedPositions& packed) {
+  const Chromosome& of = m_chromosomes.at(static_cast<std::size_t>(chromosome));
+  write(dataset_of(of), of.length, packed);
+}
+
+void TracksWriter::signal(int track, int chromosome, const PackedPositions& packed) {
+  const Chromosome& of = m_chromosomes.at(static_cast<std::size_t>(chromosome));
+  const std::string dataset = dataset_of(m_tracks.at(static_cast<std::size_t>(track)), of);
+  write(dataset, of.length, packed);
+  m_file.set_attribute(dataset, "total", packed.total);
+}
+
+/// Leaves out chunks of zeros, which HDF5 reads as such.
+void TracksWriter::write(const std::string& dataset, std::int64_t length, const PackedPositions& packed) {
+  const auto n = static_cast<std::uint64_t>(length);
+  const std::uint64_t positions = std::min<std::uint64_t>(chunk_positions, n);
+  CHERI_REQUIRE(packed.chunk_bytes.size() == (n + positions - 1) / positions,
+                dataset << " of " << n << " positions has " << packed.chunk_bytes.size() << " chunks");
+  m_file.create(dataset, packed.type, {n}, Storage{{positions}, deflate_level});
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < packed.chunk_bytes.size(); ++i) {
+    const std::size_t size = packed.chunk_bytes[i];
+    if (size > 0) m_file.write_chunk(dataset, {i * positions}, std::span(packed.bytes).subspan(begin, size));
+    begin += size;
   }
-  m_file.set_attribute(dataset, "total", summary.total);
 }
 
 void TracksWriter::loci(const std::string& set, const std::vector<Locus>& loci, const LociReport& left_out) {
@@ -127,8 +92,7 @@ void TracksWriter::loci(const std::string& set, const std::vector<Locus>& loci, 
 
 void TracksWriter::close() {
   for (const Chromosome& chromosome : m_chromosomes) {
-    CHERI_REQUIRE(m_file.exists("/sequence/" + chromosome.name), m_file.path()
-                                                                     << " would have no sequence of " << chromosome.name);
+    CHERI_REQUIRE(m_file.exists(dataset_of(chromosome)), m_file.path() << " would have no sequence of " << chromosome.name);
   }
   m_file.close();
 }

@@ -16,7 +16,15 @@ namespace cheri::parallel {
 
 namespace {
 
-constexpr std::size_t max_message = std::size_t{1} << 30;   // MPI counts are int
+constexpr std::size_t max_message = std::size_t{1} << 25;   // MPI counts are int; tests send several of these
+
+/// Calls each(begin, count) for the messages that so many bytes are cut into.
+template <class Each>
+void for_each_message(std::size_t size, const Each& each) {
+  for (std::size_t begin = 0; begin < size; begin += max_message) {
+    each(begin, static_cast<int>(std::min(max_message, size - begin)));
+  }
+}
 
 /// The first line of two texts that differs, as "rank 0 has "x", rank 2 has "y"".
 std::string first_difference(const std::string& root, const std::string& other, int other_rank) {
@@ -123,13 +131,13 @@ void Communicator::wait_until(const std::function<bool()>& done, const char* wha
   }
 }
 
-void Communicator::wait(std::vector<MPI_Request>& requests, const char* what) const {
+void Communicator::wait(std::vector<MPI_Request>& requests, const char* what, Limit limit) const {
   const auto all_done = [&] {
     int done = 0;
     CHERI_MPI_CHECK(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE));
     return done != 0;
   };
-  wait_until(all_done, what);
+  wait_until(all_done, what, limit);
 }
 
 void Communicator::wait(MPI_Request& request, const char* what, Limit limit) const {
@@ -148,12 +156,11 @@ void Communicator::barrier(Limit limit) const {
 }
 
 void Communicator::broadcast_bytes(std::byte* bytes, std::size_t size, int from) const {
-  for (std::size_t begin = 0; begin < size; begin += max_message) {
-    const int count = static_cast<int>(std::min(max_message, size - begin));
+  for_each_message(size, [&](std::size_t begin, int count) {
     MPI_Request request = MPI_REQUEST_NULL;
     CHERI_MPI_CHECK(MPI_Ibcast(bytes + begin, count, MPI_BYTE, from, m_comm, &request));
     wait(request, "a broadcast");
-  }
+  });
 }
 
 std::int64_t Communicator::broadcast(std::int64_t value) const {
@@ -223,6 +230,32 @@ double Communicator::max(double value) const {
   CHERI_MPI_CHECK(MPI_Iallreduce(&value, &largest, 1, MPI_DOUBLE, MPI_MAX, m_comm, &request));
   wait(request, "the search for a largest value");
   return largest;
+}
+
+void Communicator::send(int to, const std::vector<std::byte>& bytes) const {
+  const std::uint64_t size = bytes.size();
+  std::vector<MPI_Request> requests(1);
+  CHERI_MPI_CHECK(MPI_Isend(&size, 1, MPI_UINT64_T, to, 0, m_comm, requests.data()));
+  for_each_message(size, [&](std::size_t begin, int count) {
+    requests.emplace_back();
+    CHERI_MPI_CHECK(MPI_Isend(bytes.data() + begin, count, MPI_BYTE, to, 0, m_comm, &requests.back()));
+  });
+  wait(requests, "sending to a rank", Limit::none);
+}
+
+std::vector<std::byte> Communicator::receive(int from) const {
+  std::uint64_t size = 0;
+  std::vector<MPI_Request> requests(1);
+  CHERI_MPI_CHECK(MPI_Irecv(&size, 1, MPI_UINT64_T, from, 0, m_comm, requests.data()));
+  wait(requests, "receiving from a rank", Limit::none);
+  std::vector<std::byte> bytes(size);
+  requests.clear();
+  for_each_message(size, [&](std::size_t begin, int count) {
+    requests.emplace_back();
+    CHERI_MPI_CHECK(MPI_Irecv(bytes.data() + begin, count, MPI_BYTE, from, 0, m_comm, &requests.back()));
+  });
+  wait(requests, "receiving from a rank", Limit::none);
+  return bytes;
 }
 
 void Communicator::require_equal(const std::string& what, const std::string& value) const {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <sstream>
 #include <utility>
@@ -67,6 +68,20 @@ int local_rank(const Communicator& communicator) {
   CHERI_MPI_CHECK(MPI_Comm_rank(node, &rank));
   CHERI_MPI_CHECK(MPI_Comm_free(&node));
   return rank;
+}
+
+int threads_of_rank(const Communicator& communicator) {
+  MPI_Comm node = node_of(communicator);
+  std::array<int, CPU_SETSIZE> mine{}, ranks_on{};
+  for (const int core : allowed_cores()) mine[static_cast<std::size_t>(core)] = 1;
+  CHERI_MPI_CHECK(MPI_Allreduce(mine.data(), ranks_on.data(), CPU_SETSIZE, MPI_INT, MPI_SUM, node));
+  CHERI_MPI_CHECK(MPI_Comm_free(&node));
+  double cores = 0;
+  for (std::size_t core = 0; core < mine.size(); ++core) {
+    if (mine[core] > 0) cores += 1.0 / ranks_on[core];
+  }
+  constexpr double rounding = 1e-6;   // 1/3 + 1/3 + 1/3
+  return std::max(1, static_cast<int>(cores + rounding));
 }
 
 std::vector<Placement> placements(const Communicator& communicator) {

@@ -112,6 +112,20 @@ class ImportErrorsTest(CheriTest):
                           saying=["cheri (rank 0): good.bed is no bigWig"], ranks=2)
         self.assertEqual(done.err.count("is no bigWig"), 1)
 
+    def test_a_bad_value_that_another_rank_finds(self):
+        # Rank 0 writes the file and comes to the value in its order; of two ranks the other makes the first signal.
+        write_bigwig(self.folder / "bad.bw", self.lengths, [("chrI", 10, 20, 3.0), ("chrII", 30, 40, -3.5)])
+        write_bigwig(self.folder / "worse.bw", self.lengths, [("chrI", 10, 20, 3.0), ("chrII", 30, 40, float("inf"))])
+        for ranks in (2, 3, 4):
+            with self.subTest(ranks=ranks):
+                target = self.new_folder()
+                done = self.fails("import", "--sequences", "genome.fa", "--signal", "bad.bw", "--signal", "worse.bw", "--peaks",
+                                  "good.bed", "--out", target / "out.h5", ranks=ranks,
+                                  saying=["cheri (rank 0): bad.bw has the value -3.5 at position 30 (counted from 0) of chrII"])
+                self.assertEqual(done.status, 2)
+                self.assertEqual(done.err.count("has the value"), 1)
+                self.assertEqual(list(target.iterdir()), [])
+
     def test_command_line(self):
         self.fails("import", saying=["--sequences is required"])
         self.fails("import", "--sequences", "genome.fa", "--signal", "good.bw", "--peaks", "good.bed", "--out", "x.h5",

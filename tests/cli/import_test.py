@@ -28,9 +28,9 @@ class ImportTest(CheriTest):
         self.import_into(folder, *arguments)
         return content(folder / "out.tracks.h5")
 
-    def import_bytes(self, *arguments, ranks=0):
+    def import_bytes(self, *arguments):
         folder = self.new_folder()
-        self.import_into(folder, *arguments, ranks=ranks)
+        self.import_into(folder, *arguments)
         return (folder / "out.tracks.h5").read_bytes()
 
     def loci_of(self, *arguments, name="peaks"):
@@ -49,11 +49,25 @@ class ImportTest(CheriTest):
         self.assertEqual(imported, content(self.folder / "data.tracks.h5"))
         self.assertEqual(len([name for name in imported if name.startswith("signal/plus/")]), 6)
 
-    def test_same_bytes_for_any_number_of_ranks(self):
-        command = ["--sequences", self.genome, *self.tracks, *self.loci]
-        alone = self.import_bytes(*command)
-        self.assertEqual(self.import_bytes(*command, ranks=1), alone)
-        self.assertEqual(self.import_bytes(*command, ranks=2), alone)
+    def test_same_bytes_and_notes_for_any_number_of_ranks(self):
+        write_bigwig(self.folder / "control.bw", {"chr2": 400000}, [("chr2", 100, 200, 70000.0)])
+        files = ["--sequences", self.genome, *self.tracks]
+        for what in ([*self.loci, "--threads", 1], [*self.loci, "--threads", 2],
+                     ["--control", self.folder / "control.bw", "--peaks", self.raw / "peaks.narrowPeak", "--threads", 2]):
+            folder = self.new_folder()
+            notes = self.notes(self.import_into(folder, *files, *what))
+            alone = (folder / "out.tracks.h5").read_bytes()
+            for ranks in (1, 2, 3, 4):
+                with self.subTest(what=what, ranks=ranks):
+                    folder = self.new_folder()
+                    self.assertEqual(self.notes(self.import_into(folder, *files, *what, ranks=ranks)), notes)
+                    self.assertEqual([path.name for path in folder.iterdir()], ["out.tracks.h5"])
+                    self.assertEqual((folder / "out.tracks.h5").read_bytes(), alone)
+
+    @staticmethod
+    def notes(done):
+        """What was said, without the time of day and how far it was."""
+        return [line.split(" ", 1)[1] for line in done.err.splitlines() if "%" not in line]
 
     def test_same_bytes_for_any_number_of_threads(self):
         command = ["--sequences", self.genome, *self.tracks, "--peaks", self.raw / "peaks.narrowPeak", "--threads"]

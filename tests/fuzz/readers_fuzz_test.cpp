@@ -155,7 +155,7 @@ TEST_F(TextFuzz, DamagedFastaIsReadOrRejected) {
       text += '\n';
     }
   }
-  fuzz(text, [&] { static_cast<void>(fasta_chromosomes(path)); });
+  fuzz(text, [&] { static_cast<void>(fasta_index(path)); });
 }
 
 }   // namespace

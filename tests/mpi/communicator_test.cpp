@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <sched.h>
+
 #include <algorithm>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace cheri::parallel {
@@ -54,12 +58,78 @@ TEST(Placement, RanksOfOneNodeAreCounted) {
   }
 }
 
+/// Lets this thread run on one core, or on those of before.
+class Binding {
+ public:
+  Binding() { sched_getaffinity(0, sizeof(m_before), &m_before); }
+  ~Binding() { sched_setaffinity(0, sizeof(m_before), &m_before); }
+  Binding(const Binding&) = delete;
+  Binding& operator=(const Binding&) = delete;
+
+  [[nodiscard]] int cores() const { return CPU_COUNT(&m_before); }
+  void to_the_first_core() const {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    int core = 0;
+    while (!CPU_ISSET(core, &m_before)) ++core;
+    CPU_SET(core, &set);
+    sched_setaffinity(0, sizeof(set), &set);
+  }
+
+ private:
+  cpu_set_t m_before{};
+};
+
+TEST(Placement, RanksShareTheCoresOfTheirNode) {
+  const Communicator world = Communicator::world();
+  const Binding binding;
+  // mpiexec may have bound the ranks, each to a core or all to the same ones.
+  const int threads = threads_of_rank(world);
+  EXPECT_GE(threads, std::max(1, binding.cores() / world.size()));
+  EXPECT_LE(threads, binding.cores());
+  // Rank 0 on one core; where it had no other, nothing is different.
+  if (world.root()) binding.to_the_first_core();
+  const int now = threads_of_rank(world);
+  if (world.root()) {
+    EXPECT_EQ(now, 1);
+  } else {
+    EXPECT_GE(now, threads);
+  }
+}
+
 TEST(Communicator, BroadcastsBytesOfAnyLength) {
   const Communicator world = Communicator::world();
-  for (const std::size_t size : {0u, 1u, 1000u, 3'000'000u}) {
+  for (const std::size_t size : {0u, 1u, 1000u, 70'000'000u}) {   // the last in three messages
     std::vector<std::byte> bytes = world.root() ? pattern(size) : pattern(17);
     world.broadcast(bytes);
     EXPECT_EQ(bytes, pattern(size)) << size << " bytes";
+  }
+}
+
+TEST(Communicator, SendsBytesOfAnyLengthInOrder) {
+  const Communicator world = Communicator::world();
+  const std::vector<std::size_t> sizes = {0, 5, 70'000'000, 0, 1000};   // one in three messages
+  for (const std::size_t size : sizes) {
+    if (!world.root()) world.send(0, pattern(size + static_cast<std::size_t>(world.rank())));
+    for (int rank = 1; world.root() && rank < world.size(); ++rank) {
+      EXPECT_EQ(world.receive(rank), pattern(size + static_cast<std::size_t>(rank))) << size << " bytes";
+    }
+  }
+}
+
+// Either side comes later than the timeout.
+TEST(Communicator, SendsWithoutALimit) {
+  const Communicator world = Communicator::world(0.2);
+  const auto rest = [] { std::this_thread::sleep_for(std::chrono::milliseconds(500)); };
+  if (world.size() == 1) GTEST_SKIP() << "one rank sends to nobody";
+  if (world.rank() == 0) {
+    rest();
+    EXPECT_EQ(world.receive(1), pattern(1'000'000));
+    EXPECT_EQ(world.receive(1), pattern(17));
+  } else if (world.rank() == 1) {
+    world.send(0, pattern(1'000'000));
+    rest();
+    world.send(0, pattern(17));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -90,8 +91,7 @@ class Hdf5File {
   void write_rows(const std::string& dataset, std::uint64_t begin, std::uint64_t end, const void* values, ElementType type);
 
   /// The chunk that begins at element `offset` of a deflated dataset, whole and as packed_chunk makes it.
-  void write_chunk(const std::string& dataset, const std::vector<std::uint64_t>& offset,
-                   const std::vector<std::byte>& packed);
+  void write_chunk(const std::string& dataset, const std::vector<std::uint64_t>& offset, std::span<const std::byte> packed);
 
   /// Sums up a contiguous dataset of u8, u16, u32 or f32 that write_box has filled, as write does for a whole one.
   void write_checksum(const std::string& dataset);

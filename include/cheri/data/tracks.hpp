@@ -62,6 +62,8 @@ class TracksFile {
   std::vector<Track> m_tracks;
 };
 
+struct PackedPositions;   // of this room
+
 /// Writes a tracks file, chromosome by chromosome. Layout and chunking do not depend on who wrote what, nor on the number of
 /// threads; the order of the calls shows in the bytes.
 class TracksWriter {
@@ -75,12 +77,17 @@ class TracksWriter {
   /// Chooses the narrowest exact type of u8, u16, u32, f32 for this chromosome; all-zero chunks are not stored. Values must
   /// be finite and not negative.
   void signal(int track, int chromosome, const std::vector<float>& values);
+  /// The same of what pack_sequence and pack_signal have made, here or on another rank.
+  void sequence(int chromosome, const PackedPositions& packed);
+  void signal(int track, int chromosome, const PackedPositions& packed);
   /// `left_out` says what was dropped before, for TracksFile::left_out; its `kept` is not looked at.
   void loci(const std::string& set, const std::vector<Locus>& loci, const LociReport& left_out = {});
   /// Throws Error if a chromosome has no sequence.
   void close();
 
  private:
+  void write(const std::string& dataset, std::int64_t length, const PackedPositions& packed);
+
   Hdf5File m_file;
   std::vector<Chromosome> m_chromosomes;
   std::vector<Track> m_tracks;

@@ -39,7 +39,8 @@ class Patience;
 /// Whether a wait for other ranks ends with an error when they do not come.
 enum class Limit { timeout, none };
 
-/// A duplicate of MPI_COMM_WORLD (or MPI_COMM_SELF) whose errors come back as codes. Every call is collective. Each wait for
+/// A duplicate of MPI_COMM_WORLD (or MPI_COMM_SELF) whose errors come back as codes. Every call is collective, but for send
+/// and receive. Each wait for
 /// other ranks takes at most the timeout: then Error is thrown, naming the ranks that are missed and in what they are.
 class Communicator {
  public:
@@ -71,6 +72,10 @@ class Communicator {
   /// Every rank's text.
   [[nodiscard]] std::vector<std::string> gather_all(const std::string& mine) const;
   [[nodiscard]] double max(double value) const;
+  /// To one rank, any length; returns when `bytes` are not needed any more. Messages arrive in order. Without a limit, as
+  /// receiving: one of the two has work to do before it comes.
+  void send(int to, const std::vector<std::byte>& bytes) const;
+  [[nodiscard]] std::vector<std::byte> receive(int from) const;
   /// Throws InputError on every rank if `value` is not the same on all: it names the first rank that differs from rank 0,
   /// and shows the first line that differs on both.
   void require_equal(const std::string& what, const std::string& value) const;
@@ -80,7 +85,7 @@ class Communicator {
   /// alike.
   void wait_until(const std::function<bool()>& done, const char* what, Limit limit = Limit::timeout) const;
   /// For all requests.
-  void wait(std::vector<MPI_Request>& requests, const char* what) const;
+  void wait(std::vector<MPI_Request>& requests, const char* what, Limit limit = Limit::timeout) const;
 
  private:
   Communicator(MPI_Comm own, std::shared_ptr<Patience> patience);

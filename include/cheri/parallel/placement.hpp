@@ -26,6 +26,10 @@ std::string host_name();
 /// Number of this rank among those of its node, as MPI sees it: whatever has started the ranks. Collective.
 int local_rank(const Communicator& communicator);
 
+/// How many threads keep this rank's cores busy, at least 1: each core is divided among the ranks of the node that may run
+/// on it, so that ranks bound to cores of their own have these, and others share the node. Collective.
+int threads_of_rank(const Communicator& communicator);
+
 /// The GPU that a rank takes of the n_visible that it sees: each has its own where the launcher gives one to each, the one
 /// of its number where all see all. With fewer GPUs than ranks they take turns. n_visible >= 1.
 constexpr int gpu_of_rank(int local_rank, int n_visible) { return local_rank % n_visible; }

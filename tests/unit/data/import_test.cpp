@@ -1,6 +1,7 @@
 // From raw files to a tracks file: what arrives, what is told, and what is refused.
 #include "cheri/data/import.hpp"
 #include "cheri/base/check.hpp"
+#include "data/import_pieces.hpp"
 #include "data/parallel_for.hpp"
 #include "data/raw_files.hpp"
 #include "support/messages.hpp"
@@ -9,8 +10,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <exception>
 #include <filesystem>
+#include <map>
+#include <mutex>
 #include <numeric>
+#include <set>
+#include <thread>
+#include <utility>
 
 namespace cheri::data {
 namespace {
@@ -55,6 +64,47 @@ TEST(ParallelFor, HandsOverInOrder) {
     EXPECT_LE(taken.size(), 700U);
   }
 }
+
+/// Threads that take the places of ranks; who sends waits until that is received, as with MPI, or until rank 0 has ended.
+class ThreadRanks {
+ public:
+  explicit ThreadRanks(int size) : m_size(size) {}
+
+  void end() {
+    const std::lock_guard lock(m_mutex);
+    m_ended = true;
+    m_changed.notify_all();
+  }
+
+  ImportRanks of(int rank) {
+    return {rank, m_size, [this, rank](int to, const std::vector<std::byte>& bytes) { send(rank, to, bytes); },
+            [this, rank](int from) { return receive(from, rank); }};
+  }
+
+ private:
+  void send(int from, int to, const std::vector<std::byte>& bytes) {
+    std::unique_lock lock(m_mutex);
+    m_waiting[{from, to}].push_back(bytes);
+    m_changed.notify_all();
+    m_changed.wait(lock, [&] { return m_ended || m_waiting[{from, to}].empty(); });
+  }
+
+  std::vector<std::byte> receive(int from, int to) {
+    std::unique_lock lock(m_mutex);
+    auto& waiting = m_waiting[{from, to}];
+    m_changed.wait(lock, [&] { return !waiting.empty(); });
+    std::vector<std::byte> bytes = std::move(waiting.front());
+    waiting.pop_front();
+    m_changed.notify_all();
+    return bytes;
+  }
+
+  int m_size;
+  bool m_ended = false;
+  std::mutex m_mutex;
+  std::condition_variable m_changed;
+  std::map<std::pair<int, int>, std::deque<std::vector<std::byte>>> m_waiting;
+};
 
 /// A world of three chromosomes, of which the last has no signal, and files that hold it.
 class Import : public ::testing::Test {
@@ -104,6 +154,26 @@ class Import : public ::testing::Test {
     return message_of<InputError>([&] { run(); });
   }
 
+  /// The notes of rank 0 of several, or the message of the InputError which it throws. The last rank has a spec of its own.
+  std::string run_by(int n_ranks, const ImportSpec& of_last) const {
+    ThreadRanks ranks(n_ranks);
+    std::vector<std::jthread> others;
+    for (int rank = 1; rank < n_ranks; ++rank) {
+      others.emplace_back([&, rank] {
+        const ImportReport report = import_tracks(rank + 1 == n_ranks ? of_last : spec, "a test", {}, ranks.of(rank));
+        EXPECT_TRUE(report.notes.empty());
+      });
+    }
+    std::string notes;
+    const std::string message = message_of<InputError>([&] {
+      for (const std::string& note : import_tracks(spec, "a test", {}, ranks.of(0)).notes) notes += note + "\n";
+      throw InputError("");
+    });
+    ranks.end();
+    return message.empty() ? notes : message;
+  }
+  std::string run_by(int n_ranks) const { return run_by(n_ranks, spec); }
+
   ImportSpec spec;
   std::vector<std::vector<Code>> codes = {std::vector<Code>(40'000), std::vector<Code>(30'000), std::vector<Code>(200)};
   std::vector<std::vector<float>> plus = {std::vector<float>(40'000), std::vector<float>(30'000), std::vector<float>(200)};
@@ -144,6 +214,23 @@ TEST_F(Import, TheFileIsTheSameForAnyNumberOfThreads) {
     spec.threads = threads;
     run();
     EXPECT_EQ(read_bytes(spec.out_path), expected) << threads;
+  }
+}
+
+TEST_F(Import, TheFileIsTheSameForAnyNumberOfRanks) {
+  for (const bool draws : {false, true}) {
+    if (draws) spec.negatives.clear();
+    spec.negative_window = 500;
+    spec.threads = 1;
+    const std::string notes = run();
+    const auto expected = read_bytes(spec.out_path);
+    for (const int ranks : {2, 3, 4, 14}) {   // there are 12 pieces
+      for (const int threads : {1, 2}) {
+        spec.threads = threads;
+        EXPECT_EQ(run_by(ranks), notes) << ranks;
+        EXPECT_EQ(read_bytes(spec.out_path), expected) << ranks << " ranks of " << threads << " threads";
+      }
+    }
   }
 }
 
@@ -225,6 +312,53 @@ TEST_F(Import, RefusesNegativeValuesAndLeavesNoFile) {
   write_all();
   EXPECT_TRUE(says(error(), {"minus.bw", "-1", "position 77", "chrII"}));
   EXPECT_FALSE(std::filesystem::exists(spec.out_path));
+}
+
+// One rank is told of the first fault in the order of the file, and so are several, whoever has found it.
+TEST_F(Import, RanksFindTheErrorThatOneFinds) {
+  plus[1][88] = -2.0F;
+  minus[1][77] = -1.0F;
+  write_all();
+  const std::string alone = error();
+  EXPECT_TRUE(says(alone, {"plus.bw", "-2", "position 88", "chrII"}));
+  std::set<int> finders;
+  const std::vector<FastaEntry> genome = {{{"chrI", 40'000}, {}}, {{"chrII", 30'000}, {}}, {{"chrM", 200}, {}}};
+  for (const int ranks : {2, 3, 4, 5}) {
+    EXPECT_EQ(run_by(ranks), alone) << ranks;
+    EXPECT_FALSE(std::filesystem::exists(spec.out_path));
+    EXPECT_FALSE(std::filesystem::exists(spec.out_path + ".part"));
+    finders.insert(share_pieces(genome, 3, ranks)[5].rank);
+  }
+  EXPECT_GT(*finders.rbegin(), 0);   // or the test would be of rank 0 alone
+}
+
+TEST_F(Import, ARankThatCannotReadTellsIt) {
+  ImportSpec of_last = spec;
+  of_last.signals[0].path = path("not_on_this_node.bw");
+  EXPECT_TRUE(says(run_by(3, of_last), {"on rank 2: ", "not_on_this_node.bw", "No such file"}));
+  EXPECT_FALSE(std::filesystem::exists(spec.out_path + ".part"));
+  EXPECT_TRUE(says(run_by(14, of_last), {"peaks.bed: 3 loci"}));   // it has nothing to do
+}
+
+TEST(ImportPieces, AreSharedByLength) {
+  std::vector<FastaEntry> genome;
+  for (int c = 0; c < 24; ++c) genome.push_back({{std::to_string(c), 250'000'000 - 8'000'000 * c}, {}});
+  for (const int n_ranks : {1, 2, 4, 7}) {
+    const auto pieces = share_pieces(genome, 2, n_ranks);
+    ASSERT_EQ(pieces.size(), 72U);
+    std::vector<double> positions(static_cast<std::size_t>(n_ranks));
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      EXPECT_EQ(pieces[i].chromosome, i / 3);
+      EXPECT_EQ(pieces[i].signal.has_value(), i % 3 > 0);
+      EXPECT_EQ(pieces[i].signal.value_or(0), i % 3 == 2 ? 1U : 0U);
+      const double weight = pieces[i].signal ? 1.0 : 1.6;
+      positions.at(static_cast<std::size_t>(pieces[i].rank)) +=
+          weight * static_cast<double>(genome[i / 3].chromosome.length);
+    }
+    const auto [least, most] = std::minmax_element(positions.begin() + (n_ranks > 1 ? 1 : 0), positions.end());
+    EXPECT_LE(*most, 1.1 * *least) << n_ranks;
+    EXPECT_LE(positions[0], *most) << "rank 0 writes, too";
+  }
 }
 
 TEST_F(Import, RefusesLociThatFitNowhere) {

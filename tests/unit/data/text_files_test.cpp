@@ -87,8 +87,42 @@ TEST_F(Fasta, ReadsGzipAndSeveralMembersAsBgzipHas) {
 
 TEST_F(Fasta, ReadsALineThatIsLongerThanTheBuffer) {
   const std::string sequence(3'000'001, 'G');
-  const auto chromosomes = fasta_chromosomes(write(">one\n" + sequence + "\n>two\n" + sequence));
-  EXPECT_EQ(chromosomes, (std::vector<Chromosome>{{"one", 3'000'001}, {"two", 3'000'001}}));
+  const auto records = fasta_index(write(">one\n" + sequence + "\n>two\n" + sequence));
+  ASSERT_EQ(records.size(), 2U);
+  EXPECT_EQ(records[0].chromosome, (Chromosome{"one", 3'000'001}));
+  EXPECT_EQ(records[1].chromosome, (Chromosome{"two", 3'000'001}));
+}
+
+// From each record to each one behind it, some in the bytes at hand and some far from them, the last one with a fault.
+TEST_F(Fasta, GoesOnAtARecordFurtherDown) {
+  std::string text = "\n";
+  for (const std::size_t length : {10UL, 20UL, 700'000UL, 30UL, 600'000UL, 40UL}) {
+    text += ">r" + std::to_string(length) + "\r\n" + std::string(length, 'C') + "\n\n";
+  }
+  for (const std::string& path : {write(text), gzipped({text.substr(0, 400'000), text.substr(400'000)})}) {
+    const auto records = fasta_index(path);
+    ASSERT_EQ(records.size(), 6U);
+    EXPECT_EQ(records[0].header.byte, 1);
+    EXPECT_EQ(records[5].header.lines_before, 16);
+    for (std::size_t from = 0; from < records.size(); ++from) {
+      for (std::size_t to = from + 1; to < records.size(); ++to) {
+        FastaReader reader(path);
+        FastaRecord record;
+        for (const std::size_t i : {from, to}) {
+          reader.go_to(records[i].header);
+          ASSERT_TRUE(reader.next(record));
+          EXPECT_EQ(record.name, records[i].chromosome.name);
+          EXPECT_EQ(record.codes, std::vector<Code>(static_cast<std::size_t>(records[i].chromosome.length), 1));
+        }
+        EXPECT_EQ(reader.next(record), to < 5);
+      }
+    }
+  }
+  text[text.size() - 5] = '1';
+  FastaReader reader(write(text));
+  reader.go_to({static_cast<std::int64_t>(text.rfind('>')), 16});
+  FastaRecord record;
+  EXPECT_TRUE(says(message_of<InputError>([&] { reader.next(record); }), {"file:18", "\"1\""}));
 }
 
 TEST_F(Fasta, RefusesWhatIsNoFasta) {
