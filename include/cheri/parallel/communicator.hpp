@@ -40,8 +40,8 @@ class Patience;
 enum class Limit { timeout, none };
 
 /// A duplicate of MPI_COMM_WORLD (or MPI_COMM_SELF) whose errors come back as codes. Every call is collective, but for send
-/// and receive. Each wait for
-/// other ranks takes at most the timeout: then Error is thrown, naming the ranks that are missed and in what they are.
+/// and receive. Each wait for other ranks takes at most the timeout, unless it says otherwise: then Error is thrown, naming
+/// the ranks that are missed and in what they are.
 class Communicator {
  public:
   /// A timeout of 0 is none.
