@@ -96,6 +96,7 @@ Communicator Communicator::world(double timeout_seconds) {
 Communicator Communicator::alone() { return {duplicate_of(MPI_COMM_SELF), nullptr}; }
 
 Communicator Communicator::split(int number) const {
+  barrier();   // MPI's own call waits without a limit
   MPI_Comm part = MPI_COMM_NULL;
   CHERI_MPI_CHECK(MPI_Comm_split(m_comm, number, m_rank, &part));
   return {part, m_patience};

@@ -30,7 +30,7 @@ class NcclTransport final : public Transport<Device> {
 
   [[nodiscard]] std::string name() const override { return "nccl"; }
   void reserve(const View<const float**, Device>&, const View<const float**, Device>&) override {}
-  void exchange(const Device& exec, const std::vector<int>& owners_A, const View<const float**, Device>& nodes_MP,
+  void exchange(const Device& exec, const std::vector<int>& owners_A, const View<const float**, Device>& sums_MP,
                 const View<float**, Device>& received_AB) override;
   void gather(const Device& exec, const View<float*, Device>& total_P) override;
   [[nodiscard]] bool only_enqueues() const override { return true; }
@@ -106,12 +106,12 @@ void NcclTransport::check(ncclResult_t code, const char* call, const char* file,
 }
 
 void NcclTransport::exchange(const Device& exec, const std::vector<int>& owners_A,
-                             const View<const float**, Device>& nodes_MP, const View<float**, Device>& received_AB) {
+                             const View<const float**, Device>& sums_MP, const View<float**, Device>& received_AB) {
   const int rank = ranks().rank(), size = ranks().size();
   const std::size_t chunk = received_AB.extent(1);
   const cudaStream_t stream = exec.cuda_stream();
   float* to = received_AB.data();
-  const float* from = nodes_MP.data();
+  const float* from = sums_MP.data();
   CHERI_NCCL_CHECK(ncclGroupStart());
   for (const int owner : owners_A) {
     CHERI_NCCL_CHECK(grouped(ncclRecv(to, chunk, ncclFloat, owner, m_comm, stream)));

@@ -70,36 +70,34 @@ Reducer<Exec>::Reducer(const Communicator& communicator, const std::vector<std::
                       "a gradient must have between 1 and 2^31 - 1 elements, not " << row_length);
   m_order = to_view<Exec>("cheri::parallel::Reducer::order",
                           order_of_share(m_n_slices, m_local_slices, m_communicator->rank(), 1));
-  int rows_of_rank = m_local_slices;
-  std::int64_t begin = 0, columns = total_length();
+  Share share{m_local_slices, 0, total_length()};
   if (communicator.size() > 1) {
-    for (const auto& transport : transports) add_level(transport, rows_of_rank, begin, columns);
+    for (const auto& transport : transports) share = add_level(transport, share);
   }
-  CHERI_REQUIRE(rows_of_rank == m_n_slices,
-                "the transports join " << rows_of_rank / m_local_slices << " of " << communicator.size() << " ranks");
+  CHERI_REQUIRE(share.slices == m_n_slices,
+                "the transports join " << share.slices / m_local_slices << " of " << communicator.size() << " ranks");
 }
 
-/// rows_of_rank: of the slices that one of the level's ranks stands for, before and after. `columns` of a total from `begin`
-/// on are this rank's to sum, before and after.
+/// The ranks of a level have `before` each, on end; returns what this one has after their exchange.
 template <class Exec>
-void Reducer<Exec>::add_level(const std::shared_ptr<Transport<Exec>>& transport, int& rows_of_rank, std::int64_t& begin,
-                              std::int64_t& columns) {
+typename Reducer<Exec>::Share Reducer<Exec>::add_level(const std::shared_ptr<Transport<Exec>>& transport,
+                                                       const Share& before) {
   const int size = transport->ranks().size(), rank = transport->ranks().rank();
-  const int rows = rows_of_rank * size, share = first_slice() / rows;
-  Level level{transport, {}, {}, {}, {}, begin};
-  for_each_node_of_shares(0, m_n_slices, rows_of_rank, [&](int first, int) {
-    if (first / rows == share) level.node_owners.push_back(first % rows / rows_of_rank);
+  const int slices = before.slices * size, index = first_slice() / slices;
+  Level level{transport, {}, {}, {}, {}, before.begin};
+  for_each_subtree_of_shares(0, m_n_slices, before.slices, [&](int first, int) {
+    if (first / slices == index) level.owners.push_back(first % slices / before.slices);
   });
-  const auto n_mine = static_cast<std::size_t>(std::count(level.node_owners.begin(), level.node_owners.end(), rank));
-  const std::int64_t chunk = columns / size;
+  const auto n_mine = static_cast<std::size_t>(std::count(level.owners.begin(), level.owners.end(), rank));
+  const std::int64_t chunk = before.columns / size;
   // Zeros: the padding travels, too.
-  level.nodes_MP = View<float**, Exec>("cheri::parallel::Reducer::nodes", n_mine, static_cast<std::size_t>(columns));
+  level.sums_MP = View<float**, Exec>("cheri::parallel::Reducer::sums", n_mine, static_cast<std::size_t>(before.columns));
   level.received_AB =
-      View<float**, Exec>("cheri::parallel::Reducer::received", level.node_owners.size(), static_cast<std::size_t>(chunk));
-  level.order = to_view<Exec>("cheri::parallel::Reducer::order", order_of_share(m_n_slices, rows, share, rows_of_rank));
-  transport->reserve(level.nodes_MP, level.received_AB);
+      View<float**, Exec>("cheri::parallel::Reducer::received", level.owners.size(), static_cast<std::size_t>(chunk));
+  level.order = to_view<Exec>("cheri::parallel::Reducer::order", order_of_share(m_n_slices, slices, index, before.slices));
+  transport->reserve(level.sums_MP, level.received_AB);
   m_levels.push_back(level);
-  rows_of_rank = rows, begin += rank * chunk, columns = chunk;
+  return {slices, before.begin + rank * chunk, chunk};
 }
 
 template <class Exec>
@@ -112,20 +110,20 @@ void Reducer<Exec>::sum(const Exec& exec, const View<float*, Exec>& total_P, con
   const auto part = [&](std::int64_t begin, std::size_t length) {
     return View<float**, Exec>(total_P.data() + begin, 1, length);
   };
-  sum_in_order(exec, m_levels.empty() ? part(0, columns) : m_levels.front().nodes_MP, rows_SQ,
+  sum_in_order(exec, m_levels.empty() ? part(0, columns) : m_levels.front().sums_MP, rows_SQ,
                View<const int*, Exec>(m_order));
   for (std::size_t i = 0; i < m_levels.size(); ++i) {
     const Level& level = m_levels[i];
-    level.transport->exchange(exec, level.node_owners, level.nodes_MP, level.received_AB);
+    level.transport->exchange(exec, level.owners, level.sums_MP, level.received_AB);
     const auto chunk = level.received_AB.extent(1);
     const bool is_last = i + 1 == m_levels.size();
     sum_in_order(exec,
                  is_last ? part(level.begin + level.transport->ranks().rank() * static_cast<std::int64_t>(chunk), chunk)
-                         : m_levels[i + 1].nodes_MP,
+                         : m_levels[i + 1].sums_MP,
                  View<const float**, Exec>(level.received_AB), View<const int*, Exec>(level.order));
   }
   for (auto level = m_levels.rbegin(); level != m_levels.rend(); ++level) {
-    level->transport->gather(exec, View<float*, Exec>(total_P.data() + level->begin, level->nodes_MP.extent(1)));
+    level->transport->gather(exec, View<float*, Exec>(total_P.data() + level->begin, level->sums_MP.extent(1)));
   }
 }
 
@@ -153,15 +151,9 @@ bool Reducer<Exec>::only_enqueues() const {
 
 template <class Exec>
 void Reducer<Exec>::wait(const Exec& exec) const {
-  const auto is_done = [&] {
-    return std::all_of(m_levels.begin(), m_levels.end(), [&](const Level& l) { return l.transport->is_done(exec); });
-  };
-  try {
-    m_communicator->wait_until(is_done, "steps on the GPU");
-  } catch (...) {
-    for (const Level& level : m_levels) level.transport->abandon();
-    throw;
-  }
+  std::vector<Transport<Exec>*> transports;
+  for (const Level& level : m_levels) transports.push_back(level.transport.get());
+  wait_for(*m_communicator, transports, exec);
 }
 
 #define CHERI_INSTANTIATE(Exec) template class Reducer<Exec>;

@@ -1,4 +1,4 @@
-// The pairwise tree over gradient slices: which nodes a share of the slices can sum alone, and in what order additions
+// The pairwise tree over gradient slices: which subtrees a share of the slices can sum alone, and in what order additions
 // happen.
 #pragma once
 
@@ -12,7 +12,7 @@ using AdditionOrder = std::vector<int>;
 
 inline int split_point(int begin, int end) { return begin + (end - begin + 1) / 2; }
 
-/// Appends the order that sums the tree over [begin, end), where nodes with is_leaf(begin, end) are single values.
+/// Appends the order that sums the tree over [begin, end), where subtrees with is_leaf(begin, end) are single values.
 template <class IsLeaf>
 void append_tree(AdditionOrder& order, int begin, int end, const IsLeaf& is_leaf) {
   if (is_leaf(begin, end)) {
@@ -25,23 +25,24 @@ void append_tree(AdditionOrder& order, int begin, int end, const IsLeaf& is_leaf
   ++order.back();
 }
 
-/// Calls visit(begin, end) for the largest nodes of the tree over [begin, end) that lie wholly in one share of the rows, in
-/// tree order; shares are rows_of_share consecutive rows each, from 0 on.
+/// Calls visit(begin, end) for the largest subtrees of the tree over [begin, end) that lie wholly in one share of the rows,
+/// in tree order; shares are rows_of_share consecutive rows each, from 0 on.
 template <class Visit>
-void for_each_node_of_shares(int begin, int end, int rows_of_share, const Visit& visit) {
+void for_each_subtree_of_shares(int begin, int end, int rows_of_share, const Visit& visit) {
   if (begin / rows_of_share == (end - 1) / rows_of_share) {
     visit(begin, end);
     return;
   }
   const int middle = split_point(begin, end);
-  for_each_node_of_shares(begin, middle, rows_of_share, visit);
-  for_each_node_of_shares(middle, end, rows_of_share, visit);
+  for_each_subtree_of_shares(begin, middle, rows_of_share, visit);
+  for_each_subtree_of_shares(middle, end, rows_of_share, visit);
 }
 
-/// The order that sums the nodes of one share from those of smaller shares of which it is made. n_rows: of the whole tree.
+/// The order that sums the subtrees of one share from those of smaller shares of which it is made. n_rows: of the whole
+/// tree.
 inline AdditionOrder order_of_share(int n_rows, int rows_of_share, int share, int rows_of_smaller) {
   AdditionOrder order;
-  for_each_node_of_shares(0, n_rows, rows_of_share, [&](int begin, int end) {
+  for_each_subtree_of_shares(0, n_rows, rows_of_share, [&](int begin, int end) {
     const auto is_given = [&](int b, int e) { return b / rows_of_smaller == (e - 1) / rows_of_smaller; };
     if (begin / rows_of_share == share) append_tree(order, begin, end, is_given);
   });

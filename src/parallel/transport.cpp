@@ -1,5 +1,6 @@
 #include "cheri/parallel/transport.hpp"
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
 
@@ -15,28 +16,28 @@ class DirectTransport final : public Transport<Exec> {
 
   [[nodiscard]] std::string name() const override { return std::is_same_v<Exec, Host> ? "mpi-host" : "mpi-device"; }
 
-  void reserve(const View<const float**, Exec>& nodes_MP, const View<const float**, Exec>& received_AB) override {
-    m_requests.reserve(received_AB.extent(0) + nodes_MP.extent(0) * static_cast<std::size_t>(ranks().size()));
+  void reserve(const View<const float**, Exec>& sums_MP, const View<const float**, Exec>& received_AB) override {
+    m_requests.reserve(received_AB.extent(0) + sums_MP.extent(0) * static_cast<std::size_t>(ranks().size()));
   }
 
-  void exchange(const Exec& exec, const std::vector<int>& owners_A, const View<const float**, Exec>& nodes_MP,
+  void exchange(const Exec& exec, const std::vector<int>& owners_A, const View<const float**, Exec>& sums_MP,
                 const View<float**, Exec>& received_AB) override {
-    exec.fence("cheri::parallel::DirectTransport: nodes");
+    exec.fence("cheri::parallel::DirectTransport: sums");
     const int rank = ranks().rank(), size = ranks().size();
     const std::int64_t chunk = static_cast<std::int64_t>(received_AB.extent(1));
     m_requests.clear();
     for (std::size_t a = 0; a < owners_A.size(); ++a) {
       receive(received_AB.data() + static_cast<std::int64_t>(a) * chunk, chunk, owners_A[a], static_cast<int>(a));
     }
-    const float* node = nodes_MP.data();
+    const float* sum = sums_MP.data();
     for (std::size_t a = 0; a < owners_A.size(); ++a) {
       if (owners_A[a] != rank) continue;
       // Each rank begins with the next one, so that not all send to the same.
       for (int i = 1; i <= size; ++i) {
         const int to = (rank + i) % size;
-        send(node + to * chunk, chunk, to, static_cast<int>(a));
+        send(sum + to * chunk, chunk, to, static_cast<int>(a));
       }
-      node += size * chunk;
+      sum += size * chunk;
     }
     ranks().wait(m_requests, "the exchange of gradients");
   }
@@ -77,21 +78,21 @@ class StagedTransport final : public Transport<Exec> {
 
   [[nodiscard]] std::string name() const override { return "mpi-host"; }
 
-  void reserve(const View<const float**, Exec>& nodes_MP, const View<const float**, Exec>& received_AB) override {
-    grow(m_nodes, nodes_MP.size());
+  void reserve(const View<const float**, Exec>& sums_MP, const View<const float**, Exec>& received_AB) override {
+    grow(m_sums, sums_MP.size());
     grow(m_received, received_AB.size());
-    grow(m_total, nodes_MP.extent(1));
-    m_host.reserve(HostView<const float**>(m_nodes.data(), nodes_MP.extent(0), nodes_MP.extent(1)),
+    grow(m_total, sums_MP.extent(1));
+    m_host.reserve(HostView<const float**>(m_sums.data(), sums_MP.extent(0), sums_MP.extent(1)),
                    HostView<const float**>(m_received.data(), received_AB.extent(0), received_AB.extent(1)));
   }
 
-  void exchange(const Exec& exec, const std::vector<int>& owners_A, const View<const float**, Exec>& nodes_MP,
+  void exchange(const Exec& exec, const std::vector<int>& owners_A, const View<const float**, Exec>& sums_MP,
                 const View<float**, Exec>& received_AB) override {
-    const Pinned<float**> nodes(m_nodes.data(), nodes_MP.extent(0), nodes_MP.extent(1));
+    const Pinned<float**> sums(m_sums.data(), sums_MP.extent(0), sums_MP.extent(1));
     const Pinned<float**> received(m_received.data(), received_AB.extent(0), received_AB.extent(1));
-    Kokkos::deep_copy(exec, nodes, nodes_MP);
-    exec.fence("cheri::parallel::StagedTransport: nodes");
-    m_host.exchange(Host(), owners_A, HostView<const float**>(nodes.data(), nodes.extent(0), nodes.extent(1)),
+    Kokkos::deep_copy(exec, sums, sums_MP);
+    exec.fence("cheri::parallel::StagedTransport: sums");
+    m_host.exchange(Host(), owners_A, HostView<const float**>(sums.data(), sums.extent(0), sums.extent(1)),
                     HostView<float**>(received.data(), received.extent(0), received.extent(1)));
     Kokkos::deep_copy(exec, received_AB, received);
   }
@@ -118,10 +119,23 @@ class StagedTransport final : public Transport<Exec> {
   }
 
   DirectTransport<Host> m_host;
-  Pinned<float*> m_nodes, m_received, m_total;
+  Pinned<float*> m_sums, m_received, m_total;
 };
 
 }   // namespace
+
+template <class Exec>
+void wait_for(const Communicator& ranks, const std::vector<Transport<Exec>*>& transports, const Exec& exec) {
+  const auto is_done = [&] {
+    return std::all_of(transports.begin(), transports.end(), [&](const auto* t) { return t->is_done(exec); });
+  };
+  try {
+    ranks.wait_until(is_done, "steps on the GPU");
+  } catch (...) {
+    for (Transport<Exec>* transport : transports) transport->abandon();
+    throw;
+  }
+}
 
 template <class Exec>
 std::shared_ptr<Transport<Exec>> direct_transport(std::shared_ptr<const Communicator> ranks) {
@@ -135,6 +149,7 @@ std::shared_ptr<Transport<Exec>> staged_transport(std::shared_ptr<const Communic
 }
 
 #define CHERI_INSTANTIATE(Exec)                                                                          \
+  template void wait_for<Exec>(const Communicator&, const std::vector<Transport<Exec>*>&, const Exec&);  \
   template std::shared_ptr<Transport<Exec>> direct_transport<Exec>(std::shared_ptr<const Communicator>); \
   template std::shared_ptr<Transport<Exec>> staged_transport<Exec>(std::shared_ptr<const Communicator>);
 CHERI_FOR_EACH_SPACE(CHERI_INSTANTIATE)

@@ -89,12 +89,15 @@ DataPlan choose(const DataFacts& facts) {
     const bool fits = bytes <= share_of_gpu * as_double(*facts.gpu);
     if (fits && (facts.why_not_streamed.empty() || !small_for_each))
       return {DataMode::device, records + " fit into half " + of_room(*facts.gpu)};
-    if (!small_for_node) return {DataMode::node, fits ? once : records + " do not fit into half " + of_room(*facts.gpu)};
+    const bool ring_fits = staged <= share_of_gpu * as_double(*facts.gpu);
+    if (!small_for_node && ring_fits)
+      return {DataMode::node, fits ? once : records + " do not fit into half " + of_room(*facts.gpu)};
   } else {
     if (many && !small_for_node) return {DataMode::node, once};
     if (!small_for_each) return {DataMode::device, records + " fit into the memory" + (many ? " for each rank" : "")};
   }
-  return choose_stream(facts, records + " do not fit into 80 % " + of_room(*small_for_node));
+  return choose_stream(facts, records + " do not fit into " +
+                                  (small_for_node ? "80 % " + of_room(*small_for_node) : "half " + of_room(*facts.gpu)));
 }
 
 /// The three parts of n records in one block, each on a cache line of its own.

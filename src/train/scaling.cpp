@@ -62,7 +62,7 @@ double message_seconds(const parallel::Communicator& ranks, parallel::Transport<
     transport.reserve(sent, received);
     const auto exchange = [&] {
       transport.exchange(exec, owners, sent, received);
-      ranks.wait_until([&] { return transport.is_done(exec); }, "an exchange");
+      parallel::wait_for<Device>(ranks, {&transport}, exec);
     };
     return median_seconds(seconds, exchange, &ranks);
   };
@@ -133,11 +133,13 @@ ExchangeModel fit(const std::vector<Exchange>& exchanges, double latency) {
 
 std::vector<std::string> scaling_assumptions(int ranks_of_node) {
   const std::string n = std::to_string(ranks_of_node);
+  const std::string at_once = "each rank sends 2 (ranks - 1) messages a step, one after the other";
+  const std::string in_levels = "nodes have " + n + " ranks: each sends 2 (" + n +
+                                " - 1) messages a step within its node, then 2 (nodes - 1) between nodes, one after the "
+                                "other; ranks that fill no whole number of nodes exchange at once";
   return {"a step is its local part, then the exchange: nothing of it is hidden behind the backward",
           "every pair of ranks has the latency and the bandwidth that were measured here, however many exchange at once",
-          "nodes have " + n + " ranks: each sends 2 (" + n +
-              " - 1) messages a step within its node, then 2 (nodes - 1) between "
-              "nodes, one after the other, and the exchange of either level starts as fast as here",
+          (ranks_of_node == 1 ? at_once : in_levels) + "; an exchange starts as fast as here",
           "a local step takes on every rank what it takes here, and ranks do not wait for a slower one",
           "reading the data keeps up; validation and checkpoints are left out"};
 }

@@ -13,7 +13,8 @@
 namespace cheri::data {
 
 /// Slots of a ring for examples of which `batch` are taken at a time: room for `batches` batches, and no more than there are
-/// records. Where that is more than 1 GB of them it has fewer, but two: one that is used and one that is read.
+/// records. Where that is more than 1 GB it has fewer, but two batches' if there are as many records: one that is used and
+/// one that is read.
 std::int64_t ring_slots(const Examples& examples, std::int64_t batch, std::int64_t batches);
 
 /// Batches have the same bits whichever way their records come. Where records are streamed, a ring of slots holds some:

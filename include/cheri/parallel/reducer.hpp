@@ -12,11 +12,11 @@ namespace cheri::parallel {
 
 /// Sums S rows of Q floats that the ranks hold in contiguous, equal shares: the sum of rows [b, e) is the sum of
 /// rows [b, m) plus the sum of [m, e), m = b + (e - b + 1) / 2, for any number of ranks. One rank adds its rows in one
-/// kernel. Several ranks first sum the nodes of that tree that lie wholly in their rows, the largest of them, then exchange
-/// chunks of these nodes all to all, sum their chunk over all nodes in tree order, and gather the chunks: the traffic of a
-/// ring all-reduce. In two levels (levels.hpp) the ranks of a node do so first, up to the nodes of the tree that lie wholly
-/// in their rows, and then, with their chunks of these, the ranks of all nodes. Transports move the chunks; neither they
-/// nor the levels have an influence on the bits. All memory is taken in the constructor.
+/// kernel. Several ranks first sum the largest subtrees that lie wholly in their rows, then exchange chunks of these sums
+/// all to all, add their chunk over all subtrees in tree order, and gather the chunks: the traffic of a ring all-reduce. In
+/// two levels (levels.hpp) the ranks of a node do so first, up to the largest subtrees that lie wholly in the node's rows,
+/// and then, with their chunks of these, the ranks of all nodes. Transports move the chunks; neither they nor the levels
+/// have an influence on the bits. All memory is taken in the constructor.
 template <class Exec>
 class Reducer {
  public:
@@ -44,24 +44,29 @@ class Reducer {
   void wait(const Exec& exec) const;
 
  private:
-  /// One exchange, between G ranks. A level's share of the slices is those of all its ranks.
+  /// Of a sum under way: a rank has the sums of subtrees over so many slices, for the columns of the total that are left to
+  /// it.
+  struct Share {
+    int slices = 0;
+    std::int64_t begin = 0, columns = 0;
+  };
+  /// One exchange.
   struct Level {
     std::shared_ptr<Transport<Exec>> transport;
-    std::vector<int> node_owners;   ///< (A) which of the ranks has each node of the share's ranks, in tree order
-    View<float**, Exec> nodes_MP;   ///< this rank's nodes, of the columns that the level before has left it
+    std::vector<int> owners;       ///< (A) which of the ranks has each subtree, in tree order
+    View<float**, Exec> sums_MP;   ///< of this rank's subtrees
     View<float**, Exec> received_AB;
-    View<int*, Exec> order;   ///< from the received nodes to those of the share: see sum_in_order in reducer.cpp
+    View<int*, Exec> order;   ///< in which the received are added: see sum_in_order in reducer.cpp
     std::int64_t begin = 0;   ///< of the P columns in the total
   };
-  void add_level(const std::shared_ptr<Transport<Exec>>& transport, int& rows_of_rank, std::int64_t& begin,
-                 std::int64_t& columns);
+  Share add_level(const std::shared_ptr<Transport<Exec>>& transport, const Share& before);
 
   const Communicator* m_communicator;
   int m_n_slices;
   int m_local_slices;
   std::int64_t m_row_length;
   std::int64_t m_chunk_length;   ///< columns that a rank sums over all slices
-  View<int*, Exec> m_order;      ///< from this rank's slices to its nodes
+  View<int*, Exec> m_order;      ///< in which this rank's slices are added
   std::vector<Level> m_levels;
 };
 

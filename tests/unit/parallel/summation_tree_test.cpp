@@ -78,9 +78,9 @@ TEST(SummationTree, IsTheSameForEveryNumberOfRanksThatDividesTheSlices) {
   }
 }
 
-TEST(SummationTree, NodesOfAShareAreTheLargestOnes) {
+TEST(SummationTree, SubtreesOfAShareAreTheLargestOnes) {
   std::vector<std::pair<int, int>> nodes;
-  for_each_node_of_shares(0, 12, 4, [&](int begin, int end) { nodes.emplace_back(begin, end); });
+  for_each_subtree_of_shares(0, 12, 4, [&](int begin, int end) { nodes.emplace_back(begin, end); });
   const std::vector<std::pair<int, int>> expected = {{0, 3}, {3, 4}, {4, 5}, {5, 6}, {6, 8}, {8, 9}, {9, 12}};
   EXPECT_EQ(nodes, expected);
 }

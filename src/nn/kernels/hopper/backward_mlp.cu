@@ -10,9 +10,9 @@
 // The products are ordered so that the matrix unit need not wait for arithmetic: h of the next tile runs under the packing
 // of this tile's dz, and this tile's dW under the next tile's gelu. dz leaves by bulk copy in 16 bit: half 0 stores its sum
 // over the hidden units, and once that is there, which it publishes, half 1 adds its own to it in the second-level cache, a
-// moment behind. It waits for a block of lower index, which starts no later. Threads of warpgroup 0 do that ("couriers"):
-// where a consumer waited for the other half itself, a call took 30 us more, and giving half of the columns to the other
-// block of a cluster cost as much (H100, H200, N 64, L 2114).
+// moment behind. It waits for a block of lower index, which GPUs start no later, though CUDA does not promise it. Threads of
+// warpgroup 0 do that ("couriers"): where a consumer waited for the other half itself, a call took 30 us more, and giving
+// half of the columns to the other block of a cluster cost as much (H100, H200, N 64, L 2114).
 //
 // Sums for the norm's backward, without touching dz: sum dz z = sum dh h, and sum dz = sum_h dh(h) sum_c W1(h,c).
 // Range (Tf32Class): dout comes scaled such that |dh| <= 2^15 (ranges.cuh); dz is scaled down by a bound on its growth.
@@ -121,12 +121,14 @@ __device__ __forceinline__ void send_tiles(const Ring& ring, const PartTiles& ti
   Cursor at(tiles);
   for (int tile = 0; tile < tiles.count; ++tile, at.advance(length)) {
     const unsigned from = ring.outbox(tile, v), so_far = static_cast<unsigned>(tile + 1);
-    if (tiles.half == 1) await_published(published, so_far);
+    if (tiles.half == 1) {
+      await_published(published, so_far);
+      fence_async_proxy_global();   // the copy engine must see what the other block's has stored
+    }
     barrier_wait(ring.packed(v), tile & 1);
     if (tiles.half == 0) {
       box_store(dz, 64 * v, at.row, at.example, from);
     } else {
-      fence_async_proxy();
       box_add(dz, 64 * v, at.row, at.example, from);
     }
     stores_wait_read();

@@ -38,7 +38,7 @@ struct CombineArguments {
 };
 
 struct ExampleSums {
-  float plain, weighted, largest;   ///< sum dz, sum dz z, max |sum over a part of the hidden units| of dz as stored
+  float plain, weighted, largest;   ///< sum dz, sum dz z, max |term of dz| as stored
 };
 
 /// Of all tiles of an example, in every lane of the warp.
@@ -57,7 +57,7 @@ __device__ ExampleSums example_sums(const float4* sums, int n) {
 /// Coefficients of one example, by one warp; returns a bound on |dconv|.
 ///
 /// dconv = rstd (dz - mean(dz) - z mean(dz z)) with z = rstd (conv - mean). |z| <= sqrt(L C), as the squares of z add up to
-/// no more than L C; |dz| is at most the largest of its parts' sums times their number.
+/// no more than L C; |dz| is at most the largest of its terms times their number.
 template <class Mlp>
 __device__ float norm_coefficients(const CombineArguments<Mlp>& p, int example, float to_true, float dz_scale) {
   const ExampleSums sums =

@@ -9,7 +9,7 @@ namespace cheri::nn::hopper {
 /// address arithmetic, and once for any other.
 struct FusedMlp {
   static constexpr int channels = hopper::channels, hidden = hopper::hidden;
-  static constexpr int hidden_parts = 2;   ///< of the hidden units: of dW1 and dW2, and sums whose sum dz is
+  static constexpr int hidden_parts = 2;   ///< halves of the hidden units, each with its dW1 and dW2, and its term of dz
   static constexpr int linear_parts = 8;   ///< partial sums of a slice's dW1 and dW2. Part of the numerics
   static constexpr int part_floats() { return 2 * hidden * channels; }
   static constexpr int published = 2 * linear_parts;   ///< counters of a slice, one per part and half of the channels

@@ -49,6 +49,9 @@ __device__ __forceinline__ void barrier_wait(unsigned barrier, int parity) {
 /// Between ordinary accesses to shared memory and those of the matrix unit or the copy engine.
 __device__ __forceinline__ void fence_async_proxy() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
+/// The same of global memory.
+__device__ __forceinline__ void fence_async_proxy_global() { asm volatile("fence.proxy.async.global;" ::: "memory"); }
+
 /// Named barrier among `threads` threads of the block.
 __device__ __forceinline__ void sync_threads(int name, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(name), "r"(threads) : "memory");
