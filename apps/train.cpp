@@ -17,6 +17,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <system_error>
 
 namespace cheri::apps {
 namespace {
@@ -29,9 +30,17 @@ struct TrainOptions {
   bool check = false, reference = false;
 };
 
+/// Or may be, where the system does not tell: then opening it says what is wrong.
+bool is_there(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error) || error;
+}
+
 /// Imports the deck's files where its tracks file is not there yet, as rank 0 sees it.
 void import_if_missing(const parallel::Communicator& communicator, const train::TrainConfig& config) {
-  if (!config.import || communicator.broadcast(std::int64_t{fs::exists(config.data.path)}) != 0) return;
+  if (!config.import) return;
+  const bool there = communicator.root() && is_there(config.data.path);
+  if (communicator.broadcast(std::int64_t{there}) != 0) return;
   spdlog::info("importing into {}", config.data.path);
   import_by_all(communicator, *config.import, config.log_seconds);
 }
@@ -92,7 +101,7 @@ train::Observer make_observer(Progress& progress, const train::TrainConfig& conf
 
 void check_deck(const parallel::Communicator& communicator, const train::Deck& deck) {
   if (!communicator.root()) return;
-  if (fs::exists(deck.config.data.path)) {
+  if (is_there(deck.config.data.path)) {
     data::read_tracks(deck.config.data.path);
   } else {
     CHERI_REQUIRE_INPUT(deck.config.import.has_value(), "data.file " << deck.config.data.path << " does not exist");

@@ -50,17 +50,22 @@ PartFile::PartFile(std::string path, std::string part) : m_path(std::move(path))
   std::error_code ignored;
   const auto there = std::filesystem::status(m_path, ignored);
   CHERI_REQUIRE_INPUT(!std::filesystem::is_other(there), m_path << " is no file; what is written is put in its place whole");
+  m_owned = std::filesystem::symlink_status(m_part, ignored).type() == std::filesystem::file_type::not_found;
 }
 
 PartFile::~PartFile() {
-  if (!m_kept) ::unlink(m_part.c_str());
+  if (m_owned) ::unlink(m_part.c_str());
 }
 
 void PartFile::keep() {
   const Descriptor file(m_part, O_RDONLY);
   require_written(file.get() >= 0 && ::fsync(file.get()) == 0, m_path);
+  put_in_place();
+}
+
+void PartFile::put_in_place() {
   require_written(::rename(m_part.c_str(), m_path.c_str()) == 0, m_path);
-  m_kept = true;
+  m_owned = false;
   const std::string parent = std::filesystem::path(m_path).parent_path().string();
   const Descriptor folder(parent.empty() ? "." : parent, O_RDONLY | O_DIRECTORY);
   if (folder.get() < 0 && errno == EACCES) return;   // a folder to write to, not to read
@@ -77,14 +82,17 @@ void make_folder(const std::string& path) {
 void write_file(const std::string& path, std::span<const std::byte> bytes) {
   PartFile part(path, path + ".part-" + std::to_string(::getpid()));
   Descriptor file(part.part(), O_WRONLY | O_CREAT | O_TRUNC);
-  require_written(file.get() >= 0 && write_all(file.get(), bytes) && file.close(), path);
-  part.keep();
+  require_written(file.get() >= 0, path);
+  part.made();
+  require_written(write_all(file.get(), bytes) && ::fsync(file.get()) == 0 && file.close(), path);
+  part.put_in_place();
 }
 
 void write_text_file(const std::string& path, const std::string& text) { write_file(path, std::as_bytes(std::span(text))); }
 
 std::string read_text_file(const std::string& path) {
-  CHERI_REQUIRE_INPUT(!std::filesystem::is_directory(path), path << " is a folder, not a file");
+  std::error_code ignored;   // opening says what is wrong
+  CHERI_REQUIRE_INPUT(!std::filesystem::is_directory(path, ignored), path << " is a folder, not a file");
   const Descriptor file(path, O_RDONLY);
   CHERI_REQUIRE_INPUT(file.get() >= 0, "cannot read " << path << ": " << std::strerror(errno));
   std::string text;

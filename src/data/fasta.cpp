@@ -60,10 +60,7 @@ bool FastaReader::next(FastaRecord& record) {
   std::string header;
   while (header.empty()) {
     record.header = m_text.position();
-    if (m_text.line(header)) continue;
-    CHERI_REQUIRE_INPUT(!m_names.empty(), m_text.path()
-                                              << " is empty: a FASTA file has a line \">name\" and a sequence after it");
-    return false;
+    if (!m_text.line(header)) return false;
   }
   CHERI_REQUIRE_INPUT(header[0] == '>', m_text.place()
                                             << ": " << quoted(header) << " where a FASTA file has a line \">name\"");
@@ -86,6 +83,7 @@ std::vector<FastaEntry> fasta_index(const std::string& path) {
   for (FastaRecord record; reader.next(record);) {
     entries.push_back({{record.name, static_cast<std::int64_t>(record.codes.size())}, record.header});
   }
+  CHERI_REQUIRE_INPUT(!entries.empty(), path << " is empty: a FASTA file has a line \">name\" and a sequence after it");
   return entries;
 }
 

@@ -28,7 +28,7 @@ class FastaReader {
  public:
   explicit FastaReader(const std::string& path) : m_text(path) {}
 
-  /// The next record; false after the last. A file without any is an error.
+  /// The next record; false after the last.
   bool next(FastaRecord& record);
   /// Goes on at the header of a record further down.
   void go_to(const TextInput::Position& header) { m_text.go_to(header); }
@@ -40,7 +40,7 @@ class FastaReader {
   std::set<std::string> m_names;
 };
 
-/// Of all records, in the file's order.
+/// Of all records, in the file's order. A file without any is an error.
 std::vector<FastaEntry> fasta_index(const std::string& path);
 
 }   // namespace cheri::data

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 namespace cheri::data {
@@ -63,6 +64,15 @@ hid_t create(const std::string& path, hid_t access, std::size_t user_block) {
   return require_write(path, H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access), "create the file");
 }
 
+/// HDF5 empties a file before it sees that another process has locked it, as HDF5 locks what it writes.
+void require_no_writer(const std::string& path, const std::string& part) {
+  const int descriptor = ::open(part.c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0) return;
+  const bool locked = ::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(descriptor);
+  if (locked) throw Error("cannot write " + path + ": another process writes " + part + "; wait for its end");
+}
+
 std::optional<std::uint64_t> offset_of(const std::string& path, const std::string& name, hid_t dataset) {
   const Handle creation(require_read(path, H5Dget_create_plist(dataset), "read the layout of " + name), H5Pclose);
   const haddr_t offset = H5Pget_layout(creation) == H5D_CONTIGUOUS ? H5Dget_offset(dataset) : HADDR_UNDEF;
@@ -79,7 +89,9 @@ Hdf5File::Hdf5File(const std::string& path, Access access) : m_path(path) {
   } else {
     m_part =
         std::make_unique<PartFile>(path, path + ".part");   // one name: the next attempt replaces what a killed one left
+    require_no_writer(path, m_part->part());
     m_id = data::create(m_part->part(), access_properties(), 0);
+    m_part->made();
   }
 }
 

@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <utility>
 
 namespace cheri::data {
@@ -19,16 +21,8 @@ namespace {
 
 // ---- between ranks -----------------------------------------------------------------------------------------------------
 
-/// How a rank came along with its next piece.
+/// How a rank came along with its next piece. Begins a message: of the piece, or of an error in its place.
 enum class Outcome : std::uint8_t { made, wrong_input, failed };
-
-/// Begins a message: of a piece, or of an error in its place.
-struct Head {
-  Outcome outcome = Outcome::made;
-  ElementType type = ElementType::u8;
-  double total = 0;
-  std::int64_t negatives_wanted = 0;
-};
 
 void send_genome(const ImportRanks& ranks, const std::vector<FastaEntry>& genome) {
   std::string names;   // without blanks: words of headers
@@ -59,9 +53,12 @@ std::vector<FastaEntry> receive_genome(const ImportRanks& ranks) {
 
 void send_piece(const ImportRanks& ranks, const MadePiece& made) {
   Message message;
-  message.put(std::vector<Head>{{Outcome::made, made.positions.type, made.positions.total, made.negatives.wanted}});
+  message.put(std::vector{Outcome::made});
+  message.put(std::vector{made.positions.type});
+  message.put(std::vector{made.positions.total});
   message.put(made.positions.chunk_bytes);
   message.put(made.negatives.loci);
+  message.put(std::vector{made.negatives.wanted});
   ranks.send(0, message.bytes());
   ranks.send(0, made.positions.bytes);
 }
@@ -69,24 +66,41 @@ void send_piece(const ImportRanks& ranks, const MadePiece& made) {
 /// In the place of a piece. Rank 0 comes to it in the order of the file, and throws it.
 void send_error(const ImportRanks& ranks, Outcome outcome, const std::string& what) {
   Message message;
-  message.put(std::vector<Head>{{.outcome = outcome}});
+  message.put(std::vector{outcome});
   message.put(what);
   ranks.send(0, message.bytes());
 }
 
 MadePiece receive_piece(const ImportRanks& ranks, int rank) {
   Message message(ranks.receive(rank));
-  const Head head = message.take<std::vector<Head>>().front();
-  if (head.outcome == Outcome::wrong_input) throw InputError(message.take<std::string>());
-  if (head.outcome == Outcome::failed) throw Error(message.take<std::string>());
+  const Outcome outcome = message.take<std::vector<Outcome>>().front();
+  if (outcome == Outcome::wrong_input) throw InputError(message.take<std::string>());
+  if (outcome == Outcome::failed) throw Error(message.take<std::string>());
   MadePiece made;
-  made.positions.type = head.type;
-  made.positions.total = head.total;
+  made.positions.type = message.take<std::vector<ElementType>>().front();
+  made.positions.total = message.take<std::vector<double>>().front();
   made.positions.chunk_bytes = message.take<std::vector<std::uint64_t>>();
   made.negatives.loci = message.take<std::vector<Locus>>();
-  made.negatives.wanted = head.negatives_wanted;
+  made.negatives.wanted = message.take<std::vector<std::int64_t>>().front();
   made.positions.bytes = ranks.receive(rank);
   return made;
+}
+
+/// What `make` makes. What it throws goes to rank 0, an InputError after the words `where`, and then there is nothing.
+template <class Make>
+auto made_or_told(const ImportRanks& ranks, const std::string& where, const Make& make) -> std::optional<decltype(make())> {
+  auto outcome = Outcome::failed;
+  std::string what;
+  try {
+    return make();
+  } catch (const InputError& error) {
+    outcome = Outcome::wrong_input;
+    what = where + error.what();
+  } catch (const std::exception& error) {
+    what = "on rank " + std::to_string(ranks.rank) + ": " + error.what();
+  }
+  send_error(ranks, outcome, what);   // not from within the try: what sending throws is no error of a piece
+  return {};
 }
 
 /// The whole of an import on a rank that does not write. What goes wrong is told by rank 0, once and in order: it finds it
@@ -98,17 +112,16 @@ void make_for_root(const ImportSpec& spec, const ImportRanks& ranks) {
   const auto mine =
       std::count_if(pieces.begin(), pieces.end(), [&](const ImportPiece& piece) { return piece.rank == ranks.rank; });
   if (mine == 0) return;
+  // What does not open here, and did on rank 0, is a fault of this rank.
   const std::string here = "on rank " + std::to_string(ranks.rank) + ": ";
-  bool opened = false;
-  try {
-    const ImportSources sources = open_sources(spec, all, told_by_root);
-    PieceMaker maker(spec, sources, pieces, ranks);
-    opened = true;
-    for (std::ptrdiff_t i = 0; i < mine; ++i) send_piece(ranks, maker.next());
-  } catch (const InputError& error) {   // what does not open here, and did on rank 0, is a fault of this rank
-    send_error(ranks, Outcome::wrong_input, opened ? error.what() : here + error.what());
-  } catch (const std::exception& error) {
-    send_error(ranks, Outcome::failed, here + error.what());
+  const auto sources = made_or_told(ranks, here, [&] { return open_sources(spec, all, told_by_root); });
+  if (!sources) return;
+  const auto maker = made_or_told(ranks, here, [&] { return std::make_unique<PieceMaker>(spec, *sources, pieces, ranks); });
+  if (!maker) return;
+  for (std::ptrdiff_t i = 0; i < mine; ++i) {
+    const auto made = made_or_told(ranks, "", [&] { return (*maker)->next(); });
+    if (!made) return;
+    send_piece(ranks, *made);
   }
 }
 

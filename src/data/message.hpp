@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,7 @@ class Message {
 
   template <class Row>
   void put(const Row& row) {
+    static_assert(std::is_trivially_copyable_v<typename Row::value_type>);
     const std::uint64_t count = row.size();
     append(&count, sizeof(count));
     append(row.data(), count * sizeof(typename Row::value_type));
@@ -28,6 +30,7 @@ class Message {
 
   template <class Row>
   Row take() {
+    static_assert(std::is_trivially_copyable_v<typename Row::value_type>);
     std::uint64_t count = 0;
     std::memcpy(&count, advance(sizeof(count)), sizeof(count));
     const std::size_t bytes = count * sizeof(typename Row::value_type);

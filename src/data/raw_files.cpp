@@ -19,11 +19,16 @@ void write_fasta(const std::string& path, const std::vector<NamedSequence>& sequ
   PartFile part(path, path + ".part");
   const gzFile file = gzopen(part.part().c_str(), "wb");
   if (file == nullptr) fail_by_system("cannot write " + path);
-  bool written = true;
+  part.made();
+  int error = 0;   // the first
+  const auto require = [&](bool success) {
+    if (!success && error == 0) error = errno != 0 ? errno : EIO;
+  };
   std::string line;
   const auto write_line = [&] {
     line += '\n';
-    written = written && gzwrite(file, line.data(), static_cast<unsigned>(line.size())) > 0;
+    errno = 0;
+    require(gzwrite(file, line.data(), static_cast<unsigned>(line.size())) > 0);
     line.clear();
   };
   for (const NamedSequence& sequence : sequences) {
@@ -35,8 +40,10 @@ void write_fasta(const std::string& path, const std::vector<NamedSequence>& sequ
     }
     if (!line.empty()) write_line();
   }
-  const bool closed = gzclose_w(file) == Z_OK;
-  if (!written || !closed) fail_by_system("cannot write " + path);
+  errno = 0;
+  require(gzclose_w(file) == Z_OK);
+  errno = error;
+  if (error != 0) fail_by_system("cannot write " + path);
   part.keep();
 }
 
@@ -96,6 +103,7 @@ void write_bigwig(const std::string& path, const std::vector<NamedValues>& chrom
   }
   PartFile part(path, path + ".part");
   write_text_file(part.part(), "");   // bwOpen crashes where it cannot create a file
+  part.made();
   BigWigOutput file(bwOpen(part.part().c_str(), nullptr, "w"), bwClose);
   if (!file) fail_by_system("cannot write " + path);
   constexpr int zoom_levels = 10;

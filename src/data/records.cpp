@@ -47,6 +47,21 @@ class RecordsInMemory : public RecordSource {
   std::shared_ptr<const void> m_keeper;
 };
 
+/// Where the examples [begin, end) of each chromosome end, if those of each stand together; otherwise all are one piece, so
+/// that a source reads no chromosome twice.
+std::vector<std::int64_t> ends_of_chromosomes(const ExampleIndex& index, std::int64_t begin, std::int64_t end) {
+  const auto chromosome = [&](std::int64_t i) { return index.loci[static_cast<std::size_t>(i)].chromosome; };
+  std::set<int> seen;
+  std::vector<std::int64_t> ends;
+  for (std::int64_t i = begin; i < end; ++i) {
+    if (i > begin && chromosome(i) == chromosome(i - 1)) continue;
+    if (!seen.insert(chromosome(i)).second) return {end};
+    if (i > begin) ends.push_back(i);
+  }
+  ends.push_back(end);
+  return ends;
+}
+
 }   // namespace
 
 std::size_t RecordLayout::signal_bytes() const {
@@ -119,21 +134,6 @@ std::vector<std::int64_t> numbers_below(std::int64_t n) {
 }
 
 float SignalBlock::at(std::size_t i) const { return to_floats(type, bytes.data() + i * size_of(type), 1).front(); }
-
-/// Where the examples [begin, end) of each chromosome end, if those of each stand together; otherwise all are one piece, so
-/// that a source reads no chromosome twice.
-std::vector<std::int64_t> ends_of_chromosomes(const ExampleIndex& index, std::int64_t begin, std::int64_t end) {
-  const auto chromosome = [&](std::int64_t i) { return index.loci[static_cast<std::size_t>(i)].chromosome; };
-  std::set<int> seen;
-  std::vector<std::int64_t> ends;
-  for (std::int64_t i = begin; i < end; ++i) {
-    if (i > begin && chromosome(i) == chromosome(i - 1)) continue;
-    if (!seen.insert(chromosome(i)).second) return {end};
-    if (i > begin) ends.push_back(i);
-  }
-  ends.push_back(end);
-  return ends;
-}
 
 // ---- examples ----------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@
 #include "tables.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <utility>
 
@@ -19,11 +20,8 @@ constexpr int deflate_level = 1;   // what the file says of chunks that packed_c
 }   // namespace
 
 TracksWriter::TracksWriter(const std::string& path, std::vector<Chromosome> chromosomes, std::vector<Track> tracks,
-                           const std::string& made_by, int threads)
-    : m_file(path, Hdf5File::Access::create),
-      m_chromosomes(std::move(chromosomes)),
-      m_tracks(std::move(tracks)),
-      m_threads(threads) {
+                           const std::string& made_by)
+    : m_file(path, Hdf5File::Access::create), m_chromosomes(std::move(chromosomes)), m_tracks(std::move(tracks)) {
   check_chromosomes(path, m_chromosomes);
   check_tracks(path, m_tracks);
   set_format(m_file, tracks_format, tracks_format_version, made_by);
@@ -42,7 +40,7 @@ void TracksWriter::sequence(int chromosome, const std::vector<Code>& codes) {
   const Chromosome& of = m_chromosomes.at(static_cast<std::size_t>(chromosome));
   CHERI_REQUIRE(static_cast<std::int64_t>(codes.size()) == of.length,
                 dataset_of(of) << " must have " << of.length << " codes, and not " << codes.size());
-  sequence(chromosome, pack_sequence(m_file.path(), dataset_of(of), codes, m_threads));
+  sequence(chromosome, pack_sequence(m_file.path(), dataset_of(of), codes, 1));
 }
 
 void TracksWriter::signal(int track, int chromosome, const std::vector<float>& values) {
@@ -50,7 +48,7 @@ void TracksWriter::signal(int track, int chromosome, const std::vector<float>& v
   const std::string dataset = dataset_of(m_tracks.at(static_cast<std::size_t>(track)), of);
   CHERI_REQUIRE(static_cast<std::int64_t>(values.size()) == of.length,
                 dataset << " must have " << of.length << " values, and not " << values.size());
-  signal(track, chromosome, pack_signal(m_file.path(), dataset, values, m_threads));
+  signal(track, chromosome, pack_signal(m_file.path(), dataset, values, 1));
 }
 
 void TracksWriter::sequence(int chromosome, const PackedPositions& packed) {
@@ -71,6 +69,9 @@ void TracksWriter::write(const std::string& dataset, std::int64_t length, const 
   const std::uint64_t positions = std::min<std::uint64_t>(chunk_positions, n);
   CHERI_REQUIRE(packed.chunk_bytes.size() == (n + positions - 1) / positions,
                 dataset << " of " << n << " positions has " << packed.chunk_bytes.size() << " chunks");
+  const auto bytes = std::accumulate(packed.chunk_bytes.begin(), packed.chunk_bytes.end(), std::uint64_t{0});
+  CHERI_REQUIRE(bytes == packed.bytes.size(),
+                dataset << " has chunks of " << bytes << " bytes in all, and " << packed.bytes.size() << " bytes");
   m_file.create(dataset, packed.type, {n}, Storage{{positions}, deflate_level});
   std::size_t begin = 0;
   for (std::size_t i = 0; i < packed.chunk_bytes.size(); ++i) {

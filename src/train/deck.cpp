@@ -19,7 +19,7 @@ std::string read_text(const std::string& path) {
   std::error_code ignored;
   CHERI_REQUIRE_INPUT(!std::filesystem::is_directory(path, ignored),
                       path << " is a folder, and must be a deck (TOML or JSON)");
-  CHERI_REQUIRE_INPUT(std::filesystem::exists(path, ignored),
+  CHERI_REQUIRE_INPUT(std::filesystem::status(path, ignored).type() != std::filesystem::file_type::not_found,
                       path << " is not there; a deck (TOML or JSON) must stand there");
   return read_text_file(path);
 }

@@ -12,19 +12,24 @@ class PartFile {
  public:
   /// Throws InputError if `path` is a device or the like, which must not be replaced.
   PartFile(std::string path, std::string part);
-  ~PartFile();   ///< removes what was not kept
+  /// Removes what was not kept, unless it was there before and has not been made anew: that may be another process's.
+  ~PartFile();
   PartFile(const PartFile&) = delete;
   PartFile& operator=(const PartFile&) = delete;
 
   /// Where to write.
   [[nodiscard]] const std::string& part() const { return m_part; }
+  /// It has been opened to write: it is this process's.
+  void made() { m_owned = true; }
   /// When all is written and closed: the file is on the disk, and in its place. Throws Error naming the path and the
   /// system's reason; then the old file is untouched, or the new one in its place.
   void keep();
+  /// The same of what is on the disk already.
+  void put_in_place();
 
  private:
   std::string m_path, m_part;
-  bool m_kept = false;
+  bool m_owned = false;   ///< until it is kept
 };
 
 /// Makes a folder, and those above it; it may be there. Throws Error naming it and the system's reason.

@@ -64,20 +64,20 @@ class TracksFile {
 
 struct PackedPositions;   // of this room
 
-/// Writes a tracks file, chromosome by chromosome. Layout and chunking do not depend on who wrote what, nor on the number of
-/// threads; the order of the calls shows in the bytes.
+/// Writes a tracks file, chromosome by chromosome. Layout and chunking do not depend on who wrote what; the order of the
+/// calls shows in the bytes.
 class TracksWriter {
  public:
   /// Writes to `path` + ".part" and renames in close(): a file of the final name is always whole. Throws InputError for
-  /// names that are empty, not unique or hold a "/", and for groups out of order. So many threads check and pack values.
+  /// names that are empty, not unique or hold a "/", and for groups out of order.
   TracksWriter(const std::string& path, std::vector<Chromosome> chromosomes, std::vector<Track> tracks,
-               const std::string& made_by, int threads = 1);
+               const std::string& made_by);
 
   void sequence(int chromosome, const std::vector<Code>& codes);
   /// Chooses the narrowest exact type of u8, u16, u32, f32 for this chromosome; all-zero chunks are not stored. Values must
   /// be finite and not negative.
   void signal(int track, int chromosome, const std::vector<float>& values);
-  /// The same of what pack_sequence and pack_signal have made, here or on another rank.
+  /// The same of what pack_sequence and pack_signal have made, here or on another rank. Throw Error if chunks are missing.
   void sequence(int chromosome, const PackedPositions& packed);
   void signal(int track, int chromosome, const PackedPositions& packed);
   /// `left_out` says what was dropped before, for TracksFile::left_out; its `kept` is not looked at.
@@ -91,7 +91,6 @@ class TracksWriter {
   Hdf5File m_file;
   std::vector<Chromosome> m_chromosomes;
   std::vector<Track> m_tracks;
-  int m_threads;
 };
 
 }   // namespace cheri::data

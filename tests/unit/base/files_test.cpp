@@ -87,6 +87,18 @@ TEST_F(Files, APartThatIsNotKeptLeavesNothing) {
   EXPECT_EQ(count(), 1);
 }
 
+TEST_F(Files, APartThatIsAnothersStays) {
+  const std::string name = m_path + ".part";
+  write_text_file(name, "another's");
+  { const PartFile part(m_path, name); }
+  EXPECT_EQ(read_text_file(name), "another's");
+  {
+    PartFile part(m_path, name);
+    part.made();
+  }
+  EXPECT_EQ(count(), 0);
+}
+
 TEST_F(Files, ADeviceIsNotReplaced) {
   const std::string link = m_folder.file("device");   // a rename would replace the link, and of /dev/null itself the device
   std::filesystem::create_symlink("/dev/null", link);

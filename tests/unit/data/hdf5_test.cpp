@@ -62,6 +62,15 @@ TEST_F(Hdf5, EveryTypeReturnsAsWritten) {
   EXPECT_EQ(open().read<std::uint8_t>("/a/b/u8").size(), 6u);
 }
 
+TEST_F(Hdf5, WhatAnotherWritesIsLeftAlone) {
+  Hdf5File first(m_path, Hdf5File::Access::create);
+  first.write("/a", std::vector<std::int64_t>{1, 2});
+  EXPECT_TRUE(
+      says(message_of<Error>([&] { Hdf5File(m_path, Hdf5File::Access::create); }), {m_path, "another process writes"}));
+  first.close();
+  EXPECT_EQ(Hdf5File(m_path, Hdf5File::Access::read).read<std::int64_t>("/a"), (std::vector<std::int64_t>{1, 2}));
+}
+
 TEST_F(Hdf5, EmptyDatasetsAreWrittenAndRead) {
   Hdf5File file = create();
   file.write<float>("/none", {});

@@ -361,6 +361,21 @@ TEST(ImportPieces, AreSharedByLength) {
   }
 }
 
+TEST_F(Import, WhatSendingThrowsIsNoErrorOfAPiece) {
+  std::vector<std::byte> genome;
+  const ImportRanks root{0, 2, [&](int, const std::vector<std::byte>& bytes) { genome = bytes; },
+                         [](int) -> std::vector<std::byte> { throw Error("enough"); }};
+  EXPECT_EQ(message_of<Error>([&] { import_tracks(spec, "a test", {}, root); }), "enough");
+  int sent = 0;   // the second message holds the bytes of the first piece
+  const ImportRanks other{1, 2,
+                          [&](int, const std::vector<std::byte>&) {
+                            if (++sent == 2) throw Error("no way");
+                          },
+                          [&](int) { return genome; }};
+  EXPECT_EQ(message_of<Error>([&] { import_tracks(spec, "a test", {}, other); }), "no way");
+  EXPECT_EQ(sent, 2);
+}
+
 TEST_F(Import, RefusesLociThatFitNowhere) {
   write("peaks.bed", "chr1\t100\t200\nchr2\t1\t2\n");
   EXPECT_TRUE(says(error(), {"peaks.bed", "\"chr1\", \"chr2\"", "imported are chrI, chrII, chrM"}));

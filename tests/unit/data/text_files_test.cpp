@@ -56,7 +56,7 @@ class Fasta : public TextFiles {
     return records;
   }
   std::string error(const std::string& text) {
-    return message_of<InputError>([&] { read(write(text)); });
+    return message_of<InputError>([&] { fasta_index(write(text)); });
   }
 };
 
@@ -125,8 +125,15 @@ TEST_F(Fasta, GoesOnAtARecordFurtherDown) {
   EXPECT_TRUE(says(message_of<InputError>([&] { reader.next(record); }), {"file:18", "\"1\""}));
 }
 
+TEST_F(Fasta, HasNoRecordBeyondItsEnd) {
+  FastaReader reader(write(">a\nAC\n"));
+  reader.go_to({100, 2});
+  FastaRecord record;
+  EXPECT_FALSE(reader.next(record));
+}
+
 TEST_F(Fasta, RefusesWhatIsNoFasta) {
-  EXPECT_TRUE(says(error(""), {"file", "empty"}));
+  for (const char* nothing : {"", "\n\n"}) EXPECT_TRUE(says(error(nothing), {"file", "empty"}));
   EXPECT_TRUE(says(error("ACGT\n"), {"file:1", "\"ACGT\"", ">name"}));
   EXPECT_TRUE(says(error(">a\nAC\n>a\nAC\n"), {"file:3", "second", "\"a\""}));
   EXPECT_TRUE(says(error(">a\n>b\nAC\n"), {"file:1", "\"a\"", "empty"}));

@@ -1,5 +1,6 @@
 #include "cheri/data/tracks.hpp"
 
+#include "data/packed_positions.hpp"
 #include "support/messages.hpp"
 #include "support/scratch.hpp"
 #include "support/small_tracks.hpp"
@@ -116,9 +117,11 @@ TEST_F(Tracks, TheNumberOfThreadsChangesNoByte) {
   for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<Code>((i * i / 7) % 5);
   const std::vector<Track> tracks = {{"a", 0, ".", false}, {"b", 1, ".", false}, {"c", 2, ".", false}, {"d", 3, ".", false}};
   const auto write = [&](const std::string& path, int threads) {
-    TracksWriter writer(path, {{"c", static_cast<std::int64_t>(codes.size())}}, tracks, "a test", threads);
-    writer.sequence(0, codes);
-    for (int t = 0; t < 4; ++t) writer.signal(t, 0, signals[static_cast<std::size_t>(t)]);
+    TracksWriter writer(path, {{"c", static_cast<std::int64_t>(codes.size())}}, tracks, "a test");
+    writer.sequence(0, pack_sequence(path, "/sequence/c", codes, threads));
+    for (int t = 0; t < 4; ++t) {
+      writer.signal(t, 0, pack_signal(path, "a signal", signals[static_cast<std::size_t>(t)], threads));
+    }
     writer.close();
     return read_bytes(path);
   };
@@ -131,6 +134,14 @@ TEST_F(Tracks, TheNumberOfThreadsChangesNoByte) {
     EXPECT_EQ(file.signal(t, 0), expected) << t;
     EXPECT_DOUBLE_EQ(file.total(t, 0), std::accumulate(expected.begin(), expected.end(), 0.0)) << t;
   }
+}
+
+TEST_F(Tracks, ChunksThatAreNotAllThereAreRefused) {
+  const std::vector<float> values = signal_of_four_chunks(200.0F);
+  TracksWriter writer(m_path, {{"c", static_cast<std::int64_t>(values.size())}}, {{"t", 0, ".", false}}, "a test");
+  PackedPositions packed = pack_signal(m_path, "/signal/t/c", values, 1);
+  packed.bytes.pop_back();
+  EXPECT_TRUE(says(message_of<Error>([&] { writer.signal(0, 0, packed); }), {"/signal/t/c", "bytes in all"}));
 }
 
 TEST_F(Tracks, ADamagedChunkIsRefused) {
