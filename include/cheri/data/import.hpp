@@ -60,9 +60,9 @@ struct ImportRanks {
 /// NaN and positions without a value become 0. A chromosome of the FASTA that a bigWig lacks becomes 0 and is noted, as are
 /// chromosomes that only a bigWig or a BED file has. Throws InputError, naming file and place, for files that are missing,
 /// damaged or of another assembly (a chromosome of another length, or none in common), negative or infinite values, and loci
-/// that end beyond their chromosome. What is wrong in the spec itself
-/// (among it a chromosome that the FASTA lacks) all ranks throw alike. Anything else rank 0 throws, the error that comes
-/// first in the order of the file, whoever has found it; the others may return before it does.
+/// that end beyond their chromosome. What is wrong in the spec itself, such as a chromosome that the FASTA lacks, all ranks
+/// throw alike. Anything else rank 0 throws, the error that comes first in the order of the file, whoever has found it; the
+/// others may return before it does.
 ImportReport import_tracks(const ImportSpec& spec, const std::string& made_by, const ImportProgress& progress,
                            const ImportRanks& ranks = {});
 
