@@ -144,8 +144,8 @@ bool NcclTransport::is_done(const Device& exec) const {
 
 std::string nccl_absence() { return ""; }
 
-std::shared_ptr<Transport<Device>> nccl_transport(std::shared_ptr<const Communicator> ranks) {
-  return std::make_shared<NcclTransport>(std::move(ranks));
+std::shared_ptr<Transport<Device>> nccl_transport(const std::shared_ptr<const Communicator>& ranks) {
+  return std::make_shared<NcclTransport>(ranks);
 }
 
 }   // namespace cheri::parallel

@@ -12,6 +12,6 @@ namespace cheri::parallel {
 std::string nccl_absence();
 
 /// Collective; each rank has a GPU of its own. Throws Error with NCCL's own text.
-std::shared_ptr<Transport<Device>> nccl_transport(std::shared_ptr<const Communicator> ranks);
+std::shared_ptr<Transport<Device>> nccl_transport(const std::shared_ptr<const Communicator>& ranks);
 
 }   // namespace cheri::parallel

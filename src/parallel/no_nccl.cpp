@@ -9,6 +9,8 @@ std::string nccl_absence() {
                              : "NCCL is for GPUs, and this program was built for cores";
 }
 
-std::shared_ptr<Transport<Device>> nccl_transport(std::shared_ptr<const Communicator>) { throw Error(nccl_absence()); }
+std::shared_ptr<Transport<Device>> nccl_transport(const std::shared_ptr<const Communicator>&) {
+  throw Error(nccl_absence());
+}
 
 }   // namespace cheri::parallel

@@ -110,8 +110,7 @@ TEST(ChooseMode, AGpuHasRoomForItsRing) {
   on_gpu.ring_bytes = 251 * megabyte;
   for (const std::uint64_t megabytes : {1'562, 9'000}) {   // which would do for a node's records
     on_gpu.node.bytes = megabytes * megabyte;
-    EXPECT_TRUE(
-        says(message_of<InputError>([&] { choose_mode("auto", on_gpu); }), {"251 MB", "half of 500 MB, the GPU's"}));
+    EXPECT_TRUE(says(message_of<InputError>([&] { choose_mode("auto", on_gpu); }), {"251 MB", "half of 500 MB, the GPU's"}));
   }
 }
 
