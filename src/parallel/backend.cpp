@@ -158,7 +158,6 @@ template <class Exec>
 Choice<Exec> choose_transports(const Communicator& communicator, const Levels& levels,
                                const std::vector<Candidate<Exec>>& candidates) {
   Choice<Exec> choice;
-  choice.levels = levels;
   for (const Candidate<Exec>& candidate : candidates) {
     std::string fault = candidate.obstacle;
     if (fault.empty()) choice.transports = tested(communicator, levels, candidate, fault);
@@ -174,8 +173,11 @@ Choice<Exec> choose_transports(const Communicator& communicator, const Levels& l
 template <class Exec>
 std::string Choice<Exec>::text() const {
   if (transports.empty()) return "";
-  const std::string where = levels_text(levels);
-  std::string text = transports.front()->name() + (where.empty() ? "" : " ") + where;
+  std::string text = transports.front()->name();
+  if (transports.size() > 1) {
+    text += " within nodes of " + std::to_string(transports.front()->ranks().size()) + " ranks, then between " +
+            std::to_string(transports.back()->ranks().size()) + " nodes";
+  }
   for (const std::string& reason : refused) text += ", not " + reason;
   return text;
 }

@@ -43,10 +43,4 @@ Levels levels_of(const Communicator& all, int ranks_of_node) {
   return {part(all.rank() / n), part(all.rank() % n)};
 }
 
-std::string levels_text(const Levels& levels) {
-  if (levels.size() < 2) return "";
-  return "within nodes of " + std::to_string(levels.front()->size()) + " ranks, then between " +
-         std::to_string(levels.back()->size()) + " nodes";
-}
-
 }   // namespace cheri::parallel

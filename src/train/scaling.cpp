@@ -50,14 +50,14 @@ double exchange_seconds(const parallel::Communicator& ranks, const parallel::Cho
 
 /// What a small message more adds to an exchange between all ranks.
 double message_seconds(const parallel::Communicator& ranks, parallel::Transport<Device>& transport, double seconds) {
-  constexpr int few = 1, many = 17;   // nodes of each rank
+  constexpr int few = 1, many = 17;   // sums of each rank
   constexpr std::size_t chunk = 16;
   const Device exec;
   const auto n_ranks = static_cast<std::size_t>(ranks.size());
-  const auto seconds_with = [&](int nodes) {
+  const auto seconds_with = [&](int sums) {
     std::vector<int> owners;
-    for (int rank = 0; rank < ranks.size(); ++rank) owners.insert(owners.end(), static_cast<std::size_t>(nodes), rank);
-    const View<float**, Device> sent("cheri::train::sent", static_cast<std::size_t>(nodes), n_ranks * chunk);
+    for (int rank = 0; rank < ranks.size(); ++rank) owners.insert(owners.end(), static_cast<std::size_t>(sums), rank);
+    const View<float**, Device> sent("cheri::train::sent", static_cast<std::size_t>(sums), n_ranks * chunk);
     const View<float**, Device> received("cheri::train::received", owners.size(), chunk);
     transport.reserve(sent, received);
     const auto exchange = [&] {

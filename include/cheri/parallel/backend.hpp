@@ -30,7 +30,6 @@ std::vector<Candidate<Exec>> candidates(const Communicator& communicator, Backen
 
 template <class Exec>
 struct Choice {
-  Levels levels;
   std::vector<std::shared_ptr<Transport<Exec>>> transports;   ///< of each level; none: a lone rank needs none
   std::vector<std::string> refused;                           ///< "nccl (ranks 0 and 1 have the same GPU)"
 

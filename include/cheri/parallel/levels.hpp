@@ -4,7 +4,6 @@
 #include "cheri/parallel/communicator.hpp"
 
 #include <memory>
-#include <string>
 #include <vector>
 
 namespace cheri::parallel {
@@ -21,8 +20,5 @@ Levels levels_of(const Communicator& all, int ranks_of_node = 0);
 /// The ranks of each node, if all nodes have as many and have them one after the other; else 0. `nodes`: of each rank, a
 /// number of its node.
 int even_ranks_of_node(const std::vector<int>& nodes);
-
-/// "" for one level, else "within nodes of 8 ranks, then between 4 nodes".
-std::string levels_text(const Levels& levels);
 
 }   // namespace cheri::parallel
